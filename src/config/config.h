@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * What the administrator asked for (architecture.md 5, contracts.md 7): struct, defaults, merge order, validation with file:line
+ * provenance. config/ includes base/, wire/resource_uri.h, crypto/keypair.h (names). No device, no network.
+ */
+#ifndef CRYPTATTEST_CONFIG_CONFIG_H
+#define CRYPTATTEST_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum config_profile { PROFILE_CVM, PROFILE_BARE_METAL };
+enum config_on_failure { ON_FAILURE_REBOOT, ON_FAILURE_POWEROFF, ON_FAILURE_CONTINUE, ON_FAILURE_SHELL };
+enum config_init_data { INIT_DATA_OFF, INIT_DATA_OPTIONAL, INIT_DATA_REQUIRED };
+enum config_cap { CAP_AUTO, CAP_REQUIRED, CAP_OFF };
+enum config_mode { MODE_KBS, MODE_VTPM, MODE_KBS_AND_VTPM, MODE_KBS_OR_VTPM, MODE_MANUAL };
+enum config_phase { PHASE_INITRD, PHASE_SYSTEM };
+enum config_header { HEADER_STRICT, HEADER_COMPAT };
+enum config_integrity { CONF_INTEGRITY_ANY, CONF_INTEGRITY_NONE, CONF_INTEGRITY_HMAC_SHA256 };
+enum config_form { CONF_FORM_AUTO, CONF_FORM_RAW, CONF_FORM_DOCUMENT };
+
+struct config_kbs {
+	char *name;
+	char **urls, **pins, **server_names;
+	char *ca;	    /* path as written */
+	char *ca_pem;	    /* its content, loaded at parse time */
+	char *min_protocol; /* "0.2.0" */
+	char *proxy;
+	char *key; /* "rsa-3072" ... "auto" */
+	char *file;
+	unsigned int line;
+};
+
+struct config_volume {
+	char *name;
+	char *device;
+	char *secret; /* as written; source_name + path split below */
+	char *source_name; /* "main", "prompt", "file" */
+	char *path;	   /* template not expanded */
+	enum config_mode mode;
+	enum config_phase phase;
+	enum config_header header;
+	enum config_integrity integrity;
+	enum config_form form;
+	bool required, discard;
+	uint64_t wait_ms; /* optional volumes */
+	int keyslot;	  /* -1 */
+	char *vk_id, *header_id;
+	unsigned int sector_size;
+	char *file;
+	unsigned int line;
+};
+
+struct config {
+	enum config_profile profile;
+	uint64_t deadline_ms; /* 0 = never */
+	enum config_on_failure on_failure;
+	enum config_init_data init_data;
+	enum config_cap cap;
+	struct config_kbs **kbs; /* NULL-terminated, config order */
+	struct config_volume **volumes;
+	struct buf provenance;	/* text for `config --show` */
+};
+
+/* Vendor defaults (VENDORCONFDIR/cryptattest.conf), then SYSCONFDIR/cryptattest/cryptattest.conf and conf.d/NAME.conf in name order; with path (--config)
+ * only that file or directory. root_fd prefixes all of them. ERR_CONFIG with file:line; warnings go to log. */
+int config_load(int root_fd, const char *path, struct config **ret, struct err **err);
+void config_free(struct config *c);
+const struct config_volume *config_find_volume(const struct config *c, const char *name);
+const struct config_kbs *config_find_kbs(const struct config *c, const char *name);
+/* Effective configuration as INI, each line with `; FILE:LINE` above (or "default"). */
+int config_show(const struct config *c, bool json, struct buf *out, struct err **err);
+
+/* Template values for `secret =`: luks.uuid, init-data.KEY, smbios.uuid (contracts.md 7). */
+struct config_facts {
+	const char *luks_uuid;
+	const char *smbios_uuid;
+	const char *(*init_data)(void *ctx, const char *key); /* NULL: none */
+	void *init_data_ctx;
+};
+bool config_path_uses(const struct config_volume *v, const char *variable_prefix); /* "init-data." */
+int config_expand_path(const struct config_volume *v, const struct config_facts *f, char **ret, struct err **err);
+
+const char *config_mode_name(enum config_mode m);
+const char *config_on_failure_name(enum config_on_failure f);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * The sealed header copy (procedure steps 2-5, architecture.md 3 step 2): read once, into a sparse memfd sealed against
+ * writing; everything later reads the copy. No network, no device-mapper, no root.
+ */
+#ifndef CRYPTATTEST_LUKS_HEADER_H
+#define CRYPTATTEST_LUKS_HEADER_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "luks/device.h"
+
+#define LUKS_KEYSLOTS_MAX 32
+
+struct luks_header {
+	int memfd; /* sealed */
+	uint64_t hdr_size, data_offset;
+	char uuid[37]; /* lower case, checked */
+	json_t *json;  /* raw JSON area, duplicates rejected */
+	size_t copied; /* bytes read from the device */
+};
+
+enum luks_profile { LUKS_STRICT, LUKS_COMPAT };
+enum luks_integrity { INTEGRITY_ANY, INTEGRITY_NONE, INTEGRITY_HMAC_SHA256 };
+
+/* What the configuration pins; zero = default. */
+struct luks_policy {
+	enum luks_profile profile;
+	enum luks_integrity integrity;
+	const char *uuid;	  /* mix-up guard (H12) */
+	unsigned int sector_size; /* 0 = 512 or 4096 */
+	uint64_t memory_available_kib; /* MemAvailable; 0 = read /proc/meminfo */
+};
+
+/* H1-H4 and H12 on the way in. ERR_INTEGRITY with ids "H1".."H12" ("H2-torn" when the two copies differ: hint `cryptsetup
+ * repair`), ERR_DEVICE for read errors. Never writes to the device. */
+int luks_header_read(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
+		     struct err **err);
+void luks_header_clear(struct luks_header *h);
+
+/* One failed check, for `check`: id, JSON path, found (sanitised), allowed, compat switch that would accept it or "". */
+struct luks_finding {
+	char id[12], path[96], found[80], allowed[128], compat[64];
+};
+struct luks_findings {
+	struct luks_finding *items;
+	size_t n;
+};
+void luks_findings_clear(struct luks_findings *f);
+
+/* H4-H12 over the raw JSON, then the library's own view (crypt_load on the memfd) and H13. All findings are collected; 0 and
+ * n == 0 means passed; n > 0 returns ERR_INTEGRITY with the first one's text. */
+int luks_audit(const struct luks_header *h, const struct luks_device *dev, const struct luks_policy *policy,
+	       struct luks_findings *ret, struct err **err);
+
+#endif

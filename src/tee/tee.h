@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * Evidence collection: the only folder that does TEE I/O. May include evidence/ and base/. Caller: unlock, cli.
+ * tee-evidence.md 1, 2, 5. A new TEE = one file + one line in the table.
+ */
+#ifndef CRYPTATTEST_TEE_TEE_H
+#define CRYPTATTEST_TEE_TEE_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "evidence/evidence.h"
+
+/* What a provider may touch: paths are relative to root_fd (the real "/" in production; a fake tree in tests). */
+struct tee_env {
+	int root_fd;
+	bool may_mount; /* mount configfs when it is not there */
+};
+
+enum tee_presence { TEE_ABSENT, TEE_PRESENT, TEE_DRIVER_MISSING };
+
+struct tee_provider {
+	const char *name; /* "snp-configfs", "snp-ioctl", "tdx-configfs"; appears in JSON */
+	enum tee_kind kind;
+	const char *summary;
+	/* Cheap, no side effects beyond mounting configfs; appends one reason line to why. */
+	enum tee_presence (*probe)(const struct tee_env *env, struct buf *why);
+	/* Raw evidence for these 64 bytes. ERR_NOEVIDENCE (final: no driver, VMPCK gone id "vmpck"), ERR_BUSY (retry with
+	 * back-off, new instance), ERR_TIMEOUT, ERR_INTEGRITY. */
+	int (*collect)(const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
+		       struct evidence *ret, struct err **err);
+};
+
+/* NULL-terminated, in order of preference. */
+extern const struct tee_provider *const tee_providers[];
+
+/* First present provider of the table. ERR_NOEVIDENCE, with every probe's reason in the message and the module or
+ * kernel option to look for in the hint. */
+int tee_detect(const struct tee_provider *const *table, const struct tee_env *env, const struct tee_provider **ret,
+	       struct buf *why, struct err **err);
+/* collect + pacing (>= 2 s between SNP requests) + back-off on ERR_BUSY within the deadline + evidence_self_check. The
+ * caller holds the state lock. */
+int tee_collect(const struct tee_provider *p, const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA],
+		struct deadline d, struct evidence *ret, struct err **err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* The secret document (contracts.md 2) and the raw form. */
+#ifndef CRYPTATTEST_WIRE_DOCUMENT_H
+#define CRYPTATTEST_WIRE_DOCUMENT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+
+enum secret_form { FORM_AUTO, FORM_RAW, FORM_DOCUMENT };
+
+struct secret_document {
+	bool is_document; /* false: only passphrase is set */
+	char *name, *uuid;
+	char vk_id[65];
+	char **header_ids; /* NULL = not pinned, else NULL-terminated, not empty */
+	unsigned int sector_size; /* 0 = not pinned */
+	int keyslot;		  /* -1 = not named */
+	struct secret *passphrase;
+};
+
+/* Consumes nothing; ERR_INTEGRITY (id "document"). Enforces the 16-byte minimum for passphrases (K1). A
+ * `provisioner` answer (kbs-protocol.md 6: confdata TOML) is recognised when provisioner is true. */
+int secret_document_parse(const struct secret *text, enum secret_form form, bool provisioner,
+			  struct secret_document *ret, struct err **err);
+/* Compact JSON, one line, with trailing newline. */
+int secret_document_text(const struct secret_document *doc, struct secret **ret, struct err **err);
+void secret_document_clear(struct secret_document *doc);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* KBS messages, both directions, both sides (kbs-protocol.md 2). Pure functions over text. */
+#ifndef CRYPTATTEST_WIRE_KBS_MESSAGES_H
+#define CRYPTATTEST_WIRE_KBS_MESSAGES_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "wire/jwk.h"
+
+enum kbs_protocol { KBS_0_1_0, KBS_0_1_1, KBS_0_2_0, KBS_0_4_0 };
+
+const char *kbs_protocol_name(enum kbs_protocol p);				    /* "0.4.0" */
+int kbs_protocol_by_name(const char *s, enum kbs_protocol *ret, struct err **err); /* ERR_CONFIG */
+
+#define KBS_NONCE_MAX 4096
+#define KBS_TOKEN_MAX 65536
+
+/* --- client -> server --- */
+int kbs_auth_request(enum kbs_protocol p, const char *tee, char **ret_json, struct err **err);
+/* primary: the per-TEE evidence object as JSON text; init_data: TOML text or NULL. */
+int kbs_attest_request(enum kbs_protocol p, const char *nonce, const struct jwk *jwk, const char *primary,
+		       const char *init_data, char **ret_json, struct err **err);
+
+struct kbs_auth {
+	char version[16], tee[24];
+	bool version_known;
+	enum kbs_protocol protocol;
+};
+struct kbs_attest {
+	enum kbs_protocol protocol;
+	char *nonce;
+	struct jwk jwk;
+	char *primary;		    /* JSON text of the evidence object, canonical */
+	char *additional_evidence; /* "" if none */
+	char *init_data;	    /* TOML text or NULL */
+};
+int kbs_auth_parse(const char *text, size_t len, struct kbs_auth *ret, struct err **err);
+int kbs_attest_parse(enum kbs_protocol p, const char *text, size_t len, struct kbs_attest *ret, struct err **err);
+void kbs_attest_clear(struct kbs_attest *a);
+
+/* --- server -> client --- */
+struct kbs_challenge {
+	char *nonce;	   /* printable, <= KBS_NONCE_MAX */
+	char hash_name[16]; /* "" = the default, SHA-384 */
+};
+int kbs_challenge_text(const char *nonce, char **ret_json, struct err **err);
+int kbs_challenge_parse(const char *text, size_t len, struct kbs_challenge *ret, struct err **err);
+void kbs_challenge_clear(struct kbs_challenge *c);
+int kbs_token_text(const char *token, char **ret_json, struct err **err);
+int kbs_token_parse(const char *text, size_t len, char **ret_token, struct err **err);
+
+/* Error body {"type": ".../errors/NAME", "detail": "..."} (2.4). */
+struct kbs_error {
+	char type[65];		 /* NAME, "" if the body is not of this form */
+	char detail[513];	 /* sanitised */
+	char server_version[16]; /* X of "expect =X" / "expected version: =X", else "" */
+};
+int kbs_error_text(const char *name, const char *detail, char **ret_json, struct err **err);
+void kbs_error_parse(const char *text, size_t len, struct kbs_error *ret); /* never fails */
+
+#endif
