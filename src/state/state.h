@@ -7,6 +7,7 @@
 #define CRYPTATTEST_STATE_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/clock.h"
 #include "base/err.h"

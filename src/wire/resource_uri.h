@@ -3,6 +3,8 @@
 #ifndef CRYPTATTEST_WIRE_RESOURCE_URI_H
 #define CRYPTATTEST_WIRE_RESOURCE_URI_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 struct resource_uri {
