@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* SHA-2, HMAC, HKDF and random bytes; OpenSSL behind plain C. crypto/ includes base/ only. ERR_INTERNAL, ERR_NOMEM. */
+/* SHA-2, HMAC and random bytes; OpenSSL behind plain C. crypto/ includes base/ only. ERR_INTERNAL, ERR_NOMEM. */
 #ifndef CRYPTATTEST_CRYPTO_DIGEST_H
 #define CRYPTATTEST_CRYPTO_DIGEST_H
 
