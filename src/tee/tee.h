@@ -22,23 +22,27 @@ struct tee_provider {
 	const char *name; /* "snp-configfs", "snp-ioctl", "tdx-configfs"; appears in JSON */
 	enum tee_kind kind;
 	const char *summary;
-	/* Cheap, no side effects beyond mounting configfs; appends one reason line to why. */
+	/* Cheap (a few seconds at most while another request is in flight), no side effects beyond mounting configfs; appends one
+	 * reason to why, without a newline. */
 	enum tee_presence (*probe)(const struct tee_env *env, struct buf *why);
 	/* Raw evidence for these 64 bytes. ERR_NOEVIDENCE (final: no driver, VMPCK gone id "vmpck"), ERR_BUSY (retry with
-	 * back-off, new instance), ERR_TIMEOUT, ERR_INTEGRITY. */
+	 * back-off, new instance), ERR_TIMEOUT (the kernel may still be at it, see worker.h), ERR_INTEGRITY. The hardware
+	 * providers serialise their requests over all processes and keep the pause (>= 2 s) between SNP requests. */
 	int (*collect)(const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
 		       struct evidence *ret, struct err **err);
 };
 
-/* NULL-terminated, in order of preference. */
+/* NULL-terminated, in order of preference: both users of configfs-tsm, then the older device. */
 extern const struct tee_provider *const tee_providers[];
 
-/* First present provider of the table. ERR_NOEVIDENCE, with every probe's reason in the message and the module or
- * kernel option to look for in the hint. */
+/* First present provider of the table. why (may be NULL) gets one line per probe, "NAME: reason". ERR_NOEVIDENCE id "no-tee",
+ * with every probe's reason and what the processor shows in the message and the module or kernel option to look for in the
+ * hint. */
 int tee_detect(const struct tee_provider *const *table, const struct tee_env *env, const struct tee_provider **ret,
 	       struct buf *why, struct err **err);
-/* collect + pacing (>= 2 s between SNP requests) + back-off on ERR_BUSY within the deadline + evidence_self_check. The
- * caller holds the state lock. */
+/* collect + back-off on ERR_BUSY (1, 2, 4 .. 30 s, a new instance each time: 4 tries for SNP, for TDX until the deadline) +
+ * evidence_self_check. What stays busy becomes ERR_NOEVIDENCE after the last try, ERR_TIMEOUT at the deadline. The caller
+ * holds the state lock. */
 int tee_collect(const struct tee_provider *p, const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA],
 		struct deadline d, struct evidence *ret, struct err **err);
 
