@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+#
+# Boots virtual machines whose root file system is encrypted. Run as root; the machine may lack KVM, device-mapper and loop devices.
+#
+#	sh tests/boot.sh			the cases that tests/all.sh runs
+#	sh tests/boot.sh --full			the longer list
+#	sh tests/boot.sh --list			names and titles
+#	sh tests/boot.sh success two-volumes	these cases only
+#
+# VM_JOBS is the number of guests at a time (2); VM_LOGS a folder for the logs of failed cases (below the cache folder); VM_KEEP=1 keeps
+# everything. How the pieces fit together: tests/vm/README.
+
+set -u
+VM_SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$VM_SRC/tests/vm/lib.sh"
+. "$VM_SRC/tests/vm/expect.sh"
+. "$VM_SRC/tests/vm/cases.sh"
+
+cases=
+case ${1-} in
+--list)
+	for name in $VM_CASES $VM_CASES_FULL; do
+		printf '%-24s %s\n' "$name" "$("case_$(echo "$name" | tr - _)" title)"
+	done
+	exit 0
+	;;
+--full) cases="$VM_CASES $VM_CASES_FULL" ;;
+-*)
+	sed -n '4,/^$/s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+'') cases=$VM_CASES ;;
+*) cases=$* ;;
+esac
+
+[ "$(id -u)" = 0 ] || vm_fail "needs root: it unpacks a Debian tree and runs mkinitramfs in it"
+vm_begin
+VM_LOGS=${VM_LOGS:-$VM_CACHE/failed}
+export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS
+. "$VM_SRC/tests/vm/prepare.sh"
+# shellcheck disable=SC2086 # words
+vm_prepare $cases
+
+mkdir -p "$VM_WORK/results"
+# shellcheck disable=SC2086 # words
+printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
+
+failed=0 passed=0
+for name in $cases; do
+	if [ "$(cat "$VM_WORK/results/$name" 2>/dev/null)" = pass ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+done
+echo "boot: $passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# shellcheck shell=sh
+# Initramfs images, made in the Debian tree by its own mkinitramfs. Sourced.
+
+# vm_initramfs KERNEL NAME: what update-initramfs would make for KERNEL (6.1, 6.12) from the tree as it is now.
+vm_initramfs()
+{
+	vm_log=$VM_WORK/mkinitramfs-$2.log
+	vm_tree_mount "$VM_ROOT"
+	chroot "$VM_ROOT" mkinitramfs -o "/tmp/$2" "$(vm_kernel_version "$1")" >"$vm_log" 2>&1
+	vm_status=$?
+	vm_tree_umount "$VM_ROOT"
+	if [ $vm_status != 0 ]; then
+		cat "$vm_log" >&2
+		vm_fail "mkinitramfs failed for kernel $1"
+	fi
+	mv "$VM_ROOT/tmp/$2" "$VM_WORK/$2"
+}
+
+# The bench without cryptattest: a keyscript that knows the passphrase.
+vm_image_plain()
+{
+	mkdir -p "$VM_ROOT/usr/local/lib"
+	cp "$VM_WORK/root.key" "$VM_ROOT/usr/local/lib/root.key"
+	printf '#!/bin/sh\ncat /usr/local/lib/root.key\n' >"$VM_ROOT/usr/local/lib/give"
+	printf '#!/bin/sh\n[ "$1" = prereqs ] || cp -r --parents /usr/local/lib/root.key "$DESTDIR"\n' >"$VM_ROOT/etc/initramfs-tools/hooks/root-key"
+	chmod 755 "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
+	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/local/lib/give" >"$VM_ROOT/etc/crypttab"
+	vm_initramfs 6.12 initrd-plain
+	rm "$VM_ROOT/etc/crypttab" "$VM_ROOT/usr/local/lib/root.key" "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
+}
