@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
  * What the administrator asked for (architecture.md 5, contracts.md 7): struct, defaults, merge order, validation with file:line
- * provenance. config/ includes base/, wire/resource_uri.h, crypto/keypair.h (names). No device, no network.
+ * provenance. config/ includes base/ and wire/resource_uri.h. No device, no network. cli/ loads it, unlock/ reads it.
+ *
+ * Where the contracts are silent, this is how it is:
+ * - A section stands once in a file; the same section in a later file adds to it and overrides it.
+ * - A scalar key without a value is an error; only a list is emptied by `KEY =`.
+ * - `[X-...]` sections are skipped like `X-` keys.
+ * - `--config DIR` reads DIR/cryptattest.conf and DIR/conf.d/NAME.conf; without --config no file at all is an empty
+ *   configuration (exit 3 later, not an error).
  */
 #ifndef CRYPTATTEST_CONFIG_CONFIG_H
 #define CRYPTATTEST_CONFIG_CONFIG_H
@@ -22,37 +29,42 @@ enum config_header { HEADER_STRICT, HEADER_COMPAT };
 enum config_integrity { CONF_INTEGRITY_ANY, CONF_INTEGRITY_NONE, CONF_INTEGRITY_HMAC_SHA256 };
 enum config_form { CONF_FORM_AUTO, CONF_FORM_RAW, CONF_FORM_DOCUMENT };
 
+/* Lists are NULL when empty. */
 struct config_kbs {
 	char *name;
-	char **urls, **pins, **server_names;
-	char *ca;	    /* path as written */
-	char *ca_pem;	    /* its content, loaded at parse time */
-	char *min_protocol; /* "0.2.0" */
-	char *proxy;
-	char *key; /* "rsa-3072" ... "auto" */
-	char *file;
+	char **urls;	     /* https://host[:port][/prefix], no slash at the end */
+	char **pins;	     /* sha256//BASE64 */
+	char **server_names; /* accepted with ca; none = host of the URL, which is measured as well */
+	char *ca;	     /* absolute path as written */
+	char *ca_pem;	     /* its content, loaded at parse time */
+	char *min_protocol;  /* "0.2.0" */
+	char *proxy;	     /* http://host:port or NULL */
+	char *key;	     /* "rsa-3072" ... "auto" */
+	char *file;	     /* where the section first stands */
 	unsigned int line;
 };
 
 struct config_volume {
 	char *name;
 	char *device;
-	char *secret; /* as written; source_name + path split below */
+	char *secret;	   /* as written (NULL only with mode manual); source_name + path split below */
 	char *source_name; /* "main", "prompt", "file" */
-	char *path;	   /* template not expanded */
+	char *path;	   /* template not expanded; "" with prompt, an absolute path with file */
 	enum config_mode mode;
 	enum config_phase phase;
 	enum config_header header;
 	enum config_integrity integrity;
 	enum config_form form;
 	bool required, discard;
-	uint64_t wait_ms; /* optional volumes */
-	int keyslot;	  /* -1 */
-	char *vk_id, *header_id;
-	unsigned int sector_size;
+	uint64_t wait_ms;	  /* optional volumes; never 0 */
+	int keyslot;		  /* -1 = not pinned */
+	char *vk_id, *header_id;  /* lower-case hex or NULL */
+	unsigned int sector_size; /* 0 = not pinned */
 	char *file;
 	unsigned int line;
 };
+
+struct config_section; /* provenance, config/parse.h */
 
 struct config {
 	enum config_profile profile;
@@ -62,16 +74,23 @@ struct config {
 	enum config_cap cap;
 	struct config_kbs **kbs; /* NULL-terminated, config order */
 	struct config_volume **volumes;
-	struct buf provenance;	/* text for `config --show` */
+	struct config_section **sections;
 };
 
-/* Vendor defaults (VENDORCONFDIR/cryptattest.conf), then SYSCONFDIR/cryptattest/cryptattest.conf and conf.d/NAME.conf in name order; with path (--config)
- * only that file or directory. root_fd prefixes all of them. ERR_CONFIG with file:line; warnings go to log. */
-int config_load(int root_fd, const char *path, struct config **ret, struct err **err);
-void config_free(struct config *c);
+struct config_options {
+	int root_fd;	  /* prefixes every absolute path, those written in the files too */
+	const char *path; /* --config FILE|DIR instead of the usual places (a relative one starts at the working directory); NULL */
+	bool allow_http;  /* the test platform only: http:// URLs, which then need neither pin nor ca */
+};
+
+/* Vendor defaults (VENDORCONFDIR/cryptattest.conf), then SYSCONFDIR/cryptattest/cryptattest.conf and conf.d/NAME.conf in name
+ * order. ERR_CONFIG with file:line; warnings go to log. */
+int config_load(const struct config_options *options, struct config **ret, struct err **err);
+void config_free(struct config *c); /* takes NULL */
 const struct config_volume *config_find_volume(const struct config *c, const char *name);
 const struct config_kbs *config_find_kbs(const struct config *c, const char *name);
-/* Effective configuration as INI, each line with `; FILE:LINE` above (or "default"). */
+/* Effective configuration as INI that parses to the same again, each line with `; FILE:LINE` above (or `; default`); as JSON
+ * {"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"volume":[...]}, a list key has an array. */
 int config_show(const struct config *c, bool json, struct buf *out, struct err **err);
 
 /* Template values for `secret =`: luks.uuid, init-data.KEY, smbios.uuid (contracts.md 7). */
@@ -82,6 +101,7 @@ struct config_facts {
 	void *init_data_ctx;
 };
 bool config_path_uses(const struct config_volume *v, const char *variable_prefix); /* "init-data." */
+/* ERR_CONFIG: a variable has no value here. ERR_INTEGRITY: the value is not one path segment. Id "template". */
 int config_expand_path(const struct config_volume *v, const struct config_facts *f, char **ret, struct err **err);
 
 const char *config_mode_name(enum config_mode m);

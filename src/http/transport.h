@@ -14,29 +14,34 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-/* TLS identity and routes; everything trust-bearing comes from measured configuration. */
+/*
+ * TLS identity and routes; everything trust-bearing comes from measured configuration. How they combine (tls.h): with pins the
+ * server's key must be one of them; with a CA the chain must lead to it at max(clock, floor) and the certificate must carry one
+ * of the names; with both, both. With pins alone neither chain nor dates are looked at: the pin names the key itself, and the
+ * clock belongs to the host.
+ */
 struct transport_config {
 	const char *const *urls;	 /* NULL-terminated, https:// (http:// only when the platform allows) */
 	const char *const *pins;	 /* "sha256//BASE64", or NULL */
 	const char *ca_pem;		 /* bundle text, or NULL; pins or CA must be present for https */
 	const char *const *server_names; /* accepted names with a CA; NULL = host of the URL */
-	const char *proxy;		 /* or NULL: no proxy at all, environment ignored */
-	const char *resolv_conf;	 /* reserved for the boot hooks; NULL */
-	int64_t verify_time_floor;	 /* build epoch */
+	const char *proxy;		 /* http://HOST:PORT, or NULL: no proxy at all, environment ignored */
+	int64_t verify_time_floor;	 /* build epoch, seconds since 1970 */
 	bool allow_http;		 /* test platform only */
-	const char *user_agent;
+	const char *user_agent;		 /* or NULL */
+	unsigned int connect_timeout_ms; /* DNS + TCP + TLS; 0 = 5 s */
 };
 
 enum transport_fail {
 	TFAIL_NONE,
 	TFAIL_DNS,
-	TFAIL_CONNECT,
-	TFAIL_TLS,
-	TFAIL_IDENTITY,
-	TFAIL_TIMEOUT,
-	TFAIL_OVERSIZE,
-	TFAIL_PROTOCOL,
-	TFAIL_CHILD, /* the child died or broke the frame protocol */
+	TFAIL_CONNECT,	/* no TCP, no proxy tunnel, or closed before a byte of an answer */
+	TFAIL_TLS,	/* the handshake broke, but not over the server's identity */
+	TFAIL_IDENTITY, /* another key, chain, name or date than the configuration accepts */
+	TFAIL_TIMEOUT,	/* before a byte of an answer */
+	TFAIL_OVERSIZE, /* more than 2 MiB */
+	TFAIL_PROTOCOL, /* an answer that is not HTTP, or was cut or stalled in the middle */
+	TFAIL_CHILD,	/* the child died or broke the frame protocol; it is not started again */
 };
 
 /* Reduced reply: the union of AUTH, TOKEN, JWE, ERROR, FAIL (contracts.md 3). Strings owned by the reply. */
@@ -56,11 +61,11 @@ struct transport_reply {
 	uint64_t retry_after_ms; /* 0 = none; at most 60 s */
 	/* FAIL */
 	enum transport_fail fail;
-	bool bytes_sent;
-	char what[200]; /* printable */
+	bool bytes_sent; /* bytes of this request had left, to a server whose identity was accepted */
+	char what[200];	 /* printable */
 	/* PEER, any kind */
 	char peer_pin[64]; /* sha256//..., "" before TLS is up */
-	char peer_validity[64];
+	char peer_validity[64]; /* not before..not after */
 };
 
 /* Runs in the child. path tells what was asked. Fills kind and members from status + body; never fails (a body it does not
@@ -70,15 +75,20 @@ typedef void (*transport_reducer)(const char *method, const char *path, unsigned
 
 struct transport;
 
-/* Forks. Call first thing in main(). */
+/* Forks. Call first thing in main(). ERR_INTERNAL, ERR_NOMEM. */
 int transport_start(transport_reducer reducer, struct transport **ret, struct err **err);
-/* Hands over the configuration of one key broker; drops connection and cookie. */
+/* Hands over the configuration of one key broker; drops connection and cookie. ERR_CONFIG when it is not usable; a dead child
+ * is reported by the next request. */
 int transport_configure(struct transport *t, const struct transport_config *conf, struct err **err);
+/* Counts transport_configure() calls: tells a user whether somebody else took the child over since. */
+unsigned int transport_generation(const struct transport *t);
 /* One request; waits for the reply, the deadline or the child's death; always fills *ret on 0 (a failed request is a FAIL
- * reply). body NULL = none. new_session drops the cookie first. */
+ * reply). body NULL = none. new_session drops the cookie first. path goes behind the URL as it stands. ERR_TIMEOUT, id
+ * "cancelled" (clock_cancel()); ERR_NOMEM; ERR_INTERNAL. */
 int transport_request(struct transport *t, unsigned int url_index, const char *method, const char *path, const char *body,
 		      bool new_session, struct deadline d, struct transport_reply *ret, struct err **err);
 void transport_reply_clear(struct transport_reply *r);
+int transport_pid(const struct transport *t); /* -1 once it is dead */
 void transport_stop(struct transport *t); /* kills and reaps; takes NULL */
 
 const char *transport_fail_name(enum transport_fail f);

@@ -18,8 +18,15 @@ struct jwk {
 };
 
 const char *jwk_alg_name(enum jwk_alg alg);
+/* Members in alphabetical order. */
 int jwk_to_json(const struct jwk *jwk, json_t **ret, struct err **err);
-/* ERR_INTEGRITY; refuses RSA below 2048 or above 4096 bits, unknown alg and curve, wrong coordinate width. */
+/* ERR_INTEGRITY (id "jwk"); refuses RSA below 2048 or above 4096 bits, unknown alg and curve, wrong coordinate width,
+ * numbers with leading zeros (they would hash differently), a point that is not on its curve. */
 int jwk_from_json(const json_t *obj, struct jwk *ret, struct err **err);
+
+/* The same without `alg`: the ephemeral key of a JWE header, the signer key of a token header. alg NULL leaves the member
+ * out. */
+int jwk_key_to_json(const struct public_key *key, const char *alg, json_t **ret, struct err **err);
+int jwk_key_from_json(const json_t *obj, struct public_key *ret, struct err **err);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef CRYPTATTEST_WIRE_KBS_MESSAGES_H
 #define CRYPTATTEST_WIRE_KBS_MESSAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -15,10 +16,12 @@ int kbs_protocol_by_name(const char *s, enum kbs_protocol *ret, struct err **err
 
 #define KBS_NONCE_MAX 4096
 #define KBS_TOKEN_MAX 65536
+#define KBS_BODY_MAX (2 * 1024 * 1024) /* the request body limit of every server */
 
 /* --- client -> server --- */
 int kbs_auth_request(enum kbs_protocol p, const char *tee, char **ret_json, struct err **err);
-/* primary: the per-TEE evidence object as JSON text; init_data: TOML text or NULL. */
+/* primary: the per-TEE evidence object as JSON text, put in as it is; init_data: TOML text or NULL. Before 0.4.0 there is no
+ * place for init-data: ERR_CONFIG (id "kbs-init-data") rather than an attestation without it. */
 int kbs_attest_request(enum kbs_protocol p, const char *nonce, const struct jwk *jwk, const char *primary,
 		       const char *init_data, char **ret_json, struct err **err);
 
@@ -29,12 +32,13 @@ struct kbs_auth {
 };
 struct kbs_attest {
 	enum kbs_protocol protocol;
-	char *nonce;
+	char *nonce; /* "" before 0.4.0: the body has none, the session's counts */
 	struct jwk jwk;
 	char *primary;		    /* JSON text of the evidence object, canonical */
 	char *additional_evidence; /* "" if none */
 	char *init_data;	    /* TOML text or NULL */
 };
+/* All parsers of received text: ERR_INTEGRITY, id "kbs-message". */
 int kbs_auth_parse(const char *text, size_t len, struct kbs_auth *ret, struct err **err);
 int kbs_attest_parse(enum kbs_protocol p, const char *text, size_t len, struct kbs_attest *ret, struct err **err);
 void kbs_attest_clear(struct kbs_attest *a);
@@ -48,12 +52,12 @@ int kbs_challenge_text(const char *nonce, char **ret_json, struct err **err);
 int kbs_challenge_parse(const char *text, size_t len, struct kbs_challenge *ret, struct err **err);
 void kbs_challenge_clear(struct kbs_challenge *c);
 int kbs_token_text(const char *token, char **ret_json, struct err **err);
-int kbs_token_parse(const char *text, size_t len, char **ret_token, struct err **err);
+int kbs_token_parse(const char *text, size_t len, char **ret_token, struct err **err); /* printable, <= KBS_TOKEN_MAX */
 
 /* Error body {"type": ".../errors/NAME", "detail": "..."} (2.4). */
 struct kbs_error {
 	char type[65];		 /* NAME, "" if the body is not of this form */
-	char detail[513];	 /* sanitised */
+	char detail[513];	 /* sanitised; the start of the body if it is not of this form */
 	char server_version[16]; /* X of "expect =X" / "expected version: =X", else "" */
 };
 int kbs_error_text(const char *name, const char *detail, char **ret_json, struct err **err);

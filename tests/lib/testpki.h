@@ -18,11 +18,18 @@
 
 struct testpki;
 
-/* Creates (or loads, when dir holds one) all keys and certificates: ark.pem ask.pem asvk.pem vcek.pem vcek.key vlek.pem
- * vlek.key intel-root.pem pck-ca.pem pck.pem pck.key qe.key att.key; roots.pem = both roots. Generation fixed: Milan TCB
- * bootloader 4 tee 0 snp 24 microcode 219, a fixed chip id. RSA-4096 keys take seconds: keep the directory. */
+/* Creates (or loads, when dir holds one) all keys and certificates: ark ask asvk vcek vlek intel-root pck-ca pck, each .pem
+ * and .key, and att.key; roots.pem = both roots. Generation fixed: Milan TCB bootloader 4 tee 0 snp 24 microcode 219, a
+ * fixed chip id. Creation takes a second or two and is atomic, so programs that run at once may name the same directory.
+ * dir NULL: $TOP_BUILDDIR/tests/pki, which make check keeps. ERR_CONFIG (unreadable), ERR_INTERNAL. */
 int testpki_open(const char *dir, struct testpki **ret, struct err **err);
 void testpki_free(struct testpki *pki);
+#define _cleanup_testpki_ __attribute__((cleanup(testpki_freep)))
+void testpki_freep(struct testpki **pki);
+/* PEM of both roots: what a verifier is told to trust. Valid while pki lives. */
+const char *testpki_roots(const struct testpki *pki);
+
+/* --- SNP --- */
 
 /* A v3 Milan report template with safe policy and the PKI's chip id and TCB; the caller changes fields, then signs. */
 void testpki_snp_template(const struct testpki *pki, struct snp_report *ret);
@@ -31,11 +38,37 @@ int testpki_snp_sign(const struct testpki *pki, struct snp_report *r, uint8_t ou
 /* GHCB table with VCEK (or VLEK) + ASK/ASVK + ARK. */
 int testpki_snp_certs(const struct testpki *pki, bool vlek, struct buf *out, struct err **err);
 
+/* Another certificate for the VCEK or VLEK key, right or wrong in one point each. */
+struct testpki_vek {
+	bool vlek;
+	const char *cn, *product, *csp_id; /* NULL: no such extension */
+	uint8_t bootloader, tee, snp, microcode;
+	const uint8_t *hwid; /* NULL: no such extension */
+	size_t hwid_len;
+	bool hwid_octet_string; /* DER OCTET STRING instead of the raw bytes */
+	bool fmc; /* with the FMC extension (value 0), as on Turin */
+	bool repeat_snp; /* the SNP level twice */
+	bool weak_key; /* a P-256 key of its own */
+	bool wrong_issuer; /* signed by ASVK instead of ASK, or the other way round */
+	bool salt_32; /* PSS salt of another length */
+	int64_t not_before, not_after;
+};
+void testpki_vek_template(const struct testpki *pki, bool vlek, struct testpki_vek *ret);
+int testpki_vek_issue(const struct testpki *pki, const struct testpki_vek *spec, struct buf *ret_der, struct err **err);
+/* One of "ark", "ask", "asvk", "vcek", "vlek", "intel-root", "pck-ca", "pck". */
+int testpki_der(const struct testpki *pki, const char *name, struct buf *out, struct err **err);
+
+/* --- TDX --- */
+
 struct testpki_tdx {
-	unsigned int version; /* 4 or 5 */
+	unsigned int version; /* 4 or 5; in 5 body.has_15 selects the body type */
 	struct tdx_body body;
 	bool foreign_qe; /* QE report with another MRSIGNER, all signatures valid (C3) */
 	bool debug_qe;
+	bool foreign_product; /* another ISVPRODID of Intel's signer */
+	bool foreign_vendor; /* another QE vendor id */
+	bool unbound_key; /* QE report data does not cover the attestation key */
+	bool no_root; /* PEM chain of two */
 };
 void testpki_tdx_template(const struct testpki *pki, struct testpki_tdx *ret);
 int testpki_tdx_sign(const struct testpki *pki, const struct testpki_tdx *t, struct buf *out, struct err **err);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* Which files, in which order; and the CA bundles they name. The only I/O of config/. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/fileio.h"
+#include "base/text.h"
+#include "config/parse.h"
+
+#define CONFIG_FILE_MAX (1024 * 1024)
+#define CA_FILE_MAX (1024 * 1024)
+#define DROPINS_MAX 256
+
+struct loader {
+	int root_fd;
+	struct config *config;
+	unsigned int file_no;
+};
+
+/* An absolute path starts at the root we were given, a relative one (only --config has those) at the working directory. */
+static int base_of(const struct loader *l, const char **path)
+{
+	if (**path != '/')
+		return AT_FDCWD;
+	while (**path == '/')
+		(*path)++;
+	if (**path == '\0')
+		*path = ".";
+	return l->root_fd;
+}
+
+/* Returns 1 when the file was read, 0 when it is absent and may be. */
+static int load_file(struct loader *l, const char *path, bool must, struct err **err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct err *why = NULL;
+	const char *rel = path;
+	int dir = base_of(l, &rel);
+	size_t len = 0;
+
+	if (file_read(dir, rel, CONFIG_FILE_MAX, ERR_CONFIG, &text, &len, &why) < 0) {
+		if (!must && err_errno(why) == ENOENT) {
+			err_free(why);
+			return 0;
+		}
+		if (err_errno(why))
+			err_set_errno(err, ERR_CONFIG, "config-read", err_errno(why), "%s", path);
+		else
+			err_nomem(err);
+		err_free(why);
+		return -1;
+	}
+	return config_parse_text(l->config, path, ++l->file_no, text, len, err) < 0 ? -1 : 1;
+}
+
+/* Hidden files and editors' left-overs (x.conf~, .x.conf.swp) are not ours. */
+static bool is_dropin(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 5 && name[0] != '.' && strcmp(name + n - 5, ".conf") == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_dropins(const struct loader *l, const char *dir_path, char ***ret, struct err **err)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *e;
+	const char *rel = dir_path;
+	int base = base_of(l, &rel), fd = openat(base, rel, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char **names = NULL;
+	bool failed = false;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		err_set_errno(err, ERR_CONFIG, "config-read", errno, "%s", dir_path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (!failed && (e = readdir(dir)))
+		if (is_dropin(e->d_name))
+			names = strv_append(names, e->d_name, &failed);
+	if (failed || strv_len(names) > DROPINS_MAX) {
+		strv_free(names);
+		return failed ? err_nomem(err) :
+				err_set(err, ERR_CONFIG, "config-read", "%s: more than %d drop-ins", dir_path, DROPINS_MAX);
+	}
+	if (names)
+		qsort(names, strv_len(names), sizeof(*names), by_name);
+	*ret = names;
+	return 0;
+}
+
+/* DIR/cryptattest.conf and DIR/conf.d/NAME.conf; how many files there were. */
+static int load_dir(struct loader *l, const char *path, struct err **err)
+{
+	_cleanup_free_ char *main_file = text_printf("%s/cryptattest.conf", path), *dropins = text_printf("%s/conf.d", path);
+	char **names = NULL;
+	int n, r = 0;
+
+	if (!main_file || !dropins)
+		return err_nomem(err);
+	n = load_file(l, main_file, false, err);
+	if (n < 0 || list_dropins(l, dropins, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; r >= 0 && names && names[i]; i++, n++) {
+		_cleanup_free_ char *file = text_printf("%s/%s", dropins, names[i]);
+
+		r = file ? load_file(l, file, true, err) : err_nomem(err);
+	}
+	strv_free(names);
+	return r < 0 ? -1 : n;
+}
+
+static int load_given(struct loader *l, const char *path, struct err **err)
+{
+	_cleanup_free_ char *trimmed = text_dup(path);
+	const char *rel = path;
+	int base = base_of(l, &rel), n;
+	struct stat st;
+
+	if (!trimmed)
+		return err_nomem(err);
+	if (fstatat(base, rel, &st, 0) < 0)
+		return err_set_errno(err, ERR_CONFIG, "config-read", errno, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return load_file(l, path, true, err);
+	for (size_t len = strlen(trimmed); len > 1 && trimmed[len - 1] == '/'; len--)
+		trimmed[len - 1] = '\0';
+	n = load_dir(l, trimmed, err);
+	if (n == 0)
+		return err_set(err, ERR_CONFIG, "config-read", "%s holds neither cryptattest.conf nor conf.d/NAME.conf", path);
+	return n;
+}
+
+static int load_cas(const struct loader *l, struct err **err)
+{
+	for (struct config_section **s = l->config->sections; *s; s++) {
+		struct config_kbs *k = (*s)->target;
+		struct err *why = NULL;
+		const char *rel;
+		size_t len = 0;
+		int base;
+
+		if ((*s)->scope != SCOPE_KBS || !k->ca)
+			continue;
+		rel = k->ca;
+		base = base_of(l, &rel);
+		if (file_read(base, rel, CA_FILE_MAX, ERR_CONFIG, &k->ca_pem, &len, &why) < 0) {
+			config_fail(*s, "ca", 0, err, "ca: %s", err_message(why));
+			err_free(why);
+			return -1;
+		}
+		if (strlen(k->ca_pem) != len || !strstr(k->ca_pem, "-----BEGIN CERTIFICATE-----"))
+			return config_fail(*s, "ca", 0, err, "ca = %.200s holds no certificate in PEM form", k->ca);
+	}
+	return 0;
+}
+
+static void free_configp(struct config **c)
+{
+	config_free(*c);
+}
+
+int config_load(const struct config_options *options, struct config **ret, struct err **err)
+{
+	_cleanup_(free_configp) struct config *c = config_new();
+	struct loader l = { .root_fd = options->root_fd, .config = c };
+	int r;
+
+	if (!c)
+		return err_nomem(err);
+	if (options->path) {
+		r = load_given(&l, options->path, err);
+	} else {
+		r = load_file(&l, VENDORCONFDIR "/cryptattest.conf", false, err);
+		if (r >= 0)
+			r = load_dir(&l, SYSCONFDIR "/cryptattest", err);
+	}
+	if (r < 0 || config_validate(c, options->allow_http, err) < 0 || load_cas(&l, err) < 0)
+		return -1;
+	*ret = TAKE_PTR(c);
+	return 0;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "http/http.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "http/tls.h"
+
+#define HEADERS_MAX ((size_t)64 * 1024)
+#define RETRY_AFTER_MAX 60
+#define CONNECT_MS_DEFAULT 5000
+#define POLL_MS 1000
+#define COOKIE_NAME "kbs-session-id="
+
+struct http {
+	CURL *easy;
+	CURLM *multi;
+	CURLcode rc; /* first refusal of an option */
+	const struct transport_config *conf;
+	struct tls_check check;
+	struct http_response *resp; /* of the running request */
+	size_t header_bytes;
+	char *host;
+	char *pins; /* joined */
+	char errbuf[CURL_ERROR_SIZE];
+};
+
+#define SET(h, option, value)                                              \
+	do {                                                               \
+		if ((h)->rc == CURLE_OK)                                   \
+			(h)->rc = curl_easy_setopt((h)->easy, (option), (value)); \
+	} while (0)
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+	struct http *h = ctx;
+
+	buf_append(&h->resp->body, data, size * n);
+	return buf_ok(&h->resp->body) ? size * n : 0;
+}
+
+/* The value up to the first ';'. Anything that could not be sent back as it stands is not taken (pitfall 1 of
+ * kbs-protocol.md 7 is why this is done by hand: libcurl's engine drops a cookie when the guest's clock is ahead). */
+static void take_cookie(struct http_response *r, const char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && p[n] != ';' && p[n] != '\r' && p[n] != '\n')
+		n++;
+	if (n == 0 || n > HTTP_COOKIE_MAX)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] <= 0x20 || p[i] >= 0x7f || strchr("\",\\", p[i]))
+			return;
+	}
+	memcpy(r->cookie, p, n);
+	r->cookie[n] = 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *ctx)
+{
+	static const char set_cookie[] = "Set-Cookie:";
+	struct http *h = ctx;
+	size_t len = size * n, off = sizeof(set_cookie) - 1;
+
+	h->header_bytes += len;
+	if (h->header_bytes > HEADERS_MAX)
+		return 0;
+	if (len > 5 && strncmp(data, "HTTP/", 5) == 0)
+		h->resp->cookie[0] = 0; /* an interim answer came before this one */
+	if (len <= off || strncasecmp(data, set_cookie, off) != 0)
+		return len;
+	while (off < len && (data[off] == ' ' || data[off] == '\t'))
+		off++;
+	if (len - off > strlen(COOKIE_NAME) && strncmp(data + off, COOKIE_NAME, strlen(COOKIE_NAME)) == 0)
+		take_cookie(h->resp, data + off + strlen(COOKIE_NAME), len - off - strlen(COOKIE_NAME));
+	return len;
+}
+
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *check)
+{
+	tls_install(ssl_ctx, check);
+	return CURLE_OK;
+}
+
+static char *join_pins(const char *const *pins)
+{
+	struct buf b = BUF_INIT(64 * 64);
+
+	for (; *pins; pins++)
+		buf_printf(&b, "%s%s", b.len ? ";" : "", *pins);
+	return buf_take_str(&b);
+}
+
+static void set_tls(struct http *h)
+{
+	const struct transport_config *c = h->conf;
+	struct curl_blob ca = { .data = (void *)(uintptr_t)c->ca_pem, .flags = CURL_BLOB_NOCOPY };
+
+	/* NULL for both, or libcurl adds the system's store to ours. */
+	SET(h, CURLOPT_CAINFO, (char *)NULL);
+	SET(h, CURLOPT_CAPATH, (char *)NULL);
+	if (c->ca_pem) {
+		ca.len = strlen(c->ca_pem);
+		SET(h, CURLOPT_CAINFO_BLOB, &ca);
+	}
+	SET(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	/* VERIFYPEER makes a refusal by tls.c end the handshake; names are judged there too. */
+	SET(h, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(h, CURLOPT_SSL_VERIFYHOST, 0L);
+	SET(h, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+	SET(h, CURLOPT_SSL_CTX_DATA, &h->check);
+	/* A resumed session would skip the check. */
+	SET(h, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	/* libcurl looks at the pins a second time, after the handshake. */
+	if (h->pins)
+		SET(h, CURLOPT_PINNEDPUBLICKEY, h->pins);
+}
+
+static void set_route(struct http *h)
+{
+	const struct transport_config *c = h->conf;
+
+	SET(h, CURLOPT_PROTOCOLS_STR, c->allow_http ? "https,http" : "https");
+	SET(h, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(h, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(h, CURLOPT_PATH_AS_IS, 1L);
+	/* "" and not NULL: NULL means the environment's proxy. */
+	SET(h, CURLOPT_PROXY, c->proxy ? c->proxy : "");
+	SET(h, CURLOPT_NOPROXY, "");
+	/* What a proxy says to CONNECT is not authenticated: none of its headers may reach on_header. */
+	SET(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(h, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+	SET(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_timeout_ms ? c->connect_timeout_ms : CONNECT_MS_DEFAULT));
+	/* Do not wait for a resolver thread whose name server is silent. */
+	SET(h, CURLOPT_QUICK_EXIT, 1L);
+	SET(h, CURLOPT_MAXCONNECTS, 1L);
+	SET(h, CURLOPT_NOSIGNAL, 1L);
+}
+
+static void set_http(struct http *h)
+{
+	SET(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(h, CURLOPT_HTTP09_ALLOWED, 0L);
+	SET(h, CURLOPT_USERAGENT, h->conf->user_agent);
+	SET(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_BODY_MAX);
+	SET(h, CURLOPT_WRITEFUNCTION, on_body);
+	SET(h, CURLOPT_WRITEDATA, h);
+	SET(h, CURLOPT_HEADERFUNCTION, on_header);
+	SET(h, CURLOPT_HEADERDATA, h);
+	SET(h, CURLOPT_ERRORBUFFER, h->errbuf);
+}
+
+static int load_curl(struct err **err)
+{
+	static bool loaded;
+
+	if (loaded)
+		return 0;
+	tls_init();
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(err, ERR_INTERNAL, "libcurl", "libcurl does not start");
+	loaded = true;
+	return 0;
+}
+
+static void http_freep(struct http **h)
+{
+	http_free(*h);
+}
+
+int http_new(const struct transport_config *conf, struct http **ret, struct err **err)
+{
+	_cleanup_(http_freep) struct http *h = NULL;
+
+	if (load_curl(err) < 0)
+		return -1;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return err_nomem(err);
+	h->conf = conf;
+	h->check.rules = (struct tls_rules){
+		.pins = conf->pins,
+		.names = conf->server_names,
+		.ca = conf->ca_pem != NULL,
+		.time_floor = conf->verify_time_floor,
+	};
+	h->easy = curl_easy_init();
+	h->multi = curl_multi_init();
+	if (!h->easy || !h->multi)
+		return err_nomem(err);
+	if (conf->pins) {
+		h->pins = join_pins(conf->pins);
+		if (!h->pins)
+			return err_nomem(err);
+	}
+	set_tls(h);
+	set_route(h);
+	set_http(h);
+	if (h->rc != CURLE_OK)
+		return err_set(err, ERR_INTERNAL, "libcurl", "libcurl lacks something we need: %s",
+			       curl_easy_strerror(h->rc));
+	*ret = TAKE_PTR(h);
+	return 0;
+}
+
+static bool set_host(struct http *h, const char *url)
+{
+	CURLU *u = curl_url();
+	char *host = NULL;
+	size_t n;
+
+	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+		curl_url_cleanup(u);
+		return false;
+	}
+	curl_url_cleanup(u);
+	curl_free(h->host);
+	h->host = host;
+	n = strlen(host);
+	if (host[0] == '[' && host[n - 1] == ']') {
+		memmove(host, host + 1, n - 2);
+		host[n - 2] = 0;
+	}
+	h->check.rules.host = host;
+	return true;
+}
+
+static struct curl_slist *set_request(struct http *h, const struct http_request *req)
+{
+	char cookie[sizeof(COOKIE_NAME) + HTTP_COOKIE_MAX];
+	struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json"), *more;
+
+	h->rc = list && set_host(h, req->url) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+	snprintf(cookie, sizeof(cookie), COOKIE_NAME "%s", req->cookie ? req->cookie : "");
+	SET(h, CURLOPT_URL, req->url);
+	SET(h, CURLOPT_COOKIE, req->cookie && req->cookie[0] ? cookie : NULL);
+	SET(h, CURLOPT_TIMEOUT_MS, (long)req->ms);
+	if (req->body) {
+		more = curl_slist_append(list, "Content-Type: application/json");
+		list = more ? more : list;
+		/* No waiting for "100 Continue" before a large body. */
+		more = more ? curl_slist_append(list, "Expect:") : NULL;
+		if (!more)
+			h->rc = CURLE_OUT_OF_MEMORY;
+		SET(h, CURLOPT_POST, 1L);
+		SET(h, CURLOPT_POSTFIELDS, req->body);
+		SET(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(req->body));
+	} else {
+		SET(h, CURLOPT_HTTPGET, 1L);
+	}
+	SET(h, CURLOPT_HTTPHEADER, list);
+	return list;
+}
+
+/* Drives the transfer to its end or until the parent speaks. */
+static CURLcode run(struct http *h, int wake_fd, bool *ret_woken)
+{
+	struct curl_waitfd wake = { .fd = wake_fd, .events = CURL_WAIT_POLLIN };
+	CURLcode result = CURLE_OUT_OF_MEMORY;
+	int running = 1, left;
+	CURLMsg *m;
+
+	if (curl_multi_add_handle(h->multi, h->easy) != CURLM_OK)
+		return result;
+	while (curl_multi_perform(h->multi, &running) == CURLM_OK && running) {
+		if (curl_multi_poll(h->multi, &wake, 1, POLL_MS, NULL) != CURLM_OK)
+			break;
+		if (wake.revents) {
+			*ret_woken = true;
+			break;
+		}
+	}
+	while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
+		if (m->msg == CURLMSG_DONE)
+			result = m->data.result;
+	}
+	curl_multi_remove_handle(h->multi, h->easy);
+	return result;
+}
+
+static enum transport_fail map_failure(CURLcode c, bool answered)
+{
+	switch (c) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return TFAIL_DNS;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_PROXY:
+		return TFAIL_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_ENGINE_INITFAILED:
+		return TFAIL_TLS;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_ISSUER_ERROR:
+		return TFAIL_IDENTITY;
+	case CURLE_OPERATION_TIMEDOUT:
+		return answered ? TFAIL_PROTOCOL : TFAIL_TIMEOUT;
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR: /* also a proxy that refuses to CONNECT */
+		return answered ? TFAIL_PROTOCOL : TFAIL_CONNECT;
+	case CURLE_WRITE_ERROR: /* our own callbacks said so */
+	case CURLE_FILESIZE_EXCEEDED:
+		return TFAIL_OVERSIZE;
+	default:
+		return TFAIL_PROTOCOL;
+	}
+}
+
+static void set_failure(struct http *h, CURLcode c, struct http_response *r)
+{
+	const char *text = h->errbuf[0] ? h->errbuf : curl_easy_strerror(c);
+
+	r->fail = map_failure(c, h->header_bytes > 0);
+	if (h->check.peer.refused) {
+		r->fail = TFAIL_IDENTITY;
+		text = h->check.peer.what;
+	} else if (r->woken) {
+		r->fail = TFAIL_TIMEOUT;
+		text = "cancelled";
+	}
+	text_sanitise(text, strlen(text), r->what, sizeof(r->what));
+}
+
+static void collect_facts(struct http *h, const struct tls_peer *kept, struct http_response *r)
+{
+	long status = 0, sent = 0, connects = 0;
+	curl_off_t after = 0;
+
+	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(h->easy, CURLINFO_REQUEST_SIZE, &sent);
+	curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &connects);
+	curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &after);
+	if (connects == 0 && !h->check.peer.pin[0])
+		h->check.peer = *kept; /* the connection of an earlier request */
+	r->bytes_sent = sent > 0;
+	r->status = (unsigned int)status;
+	r->retry_after_s = after < 0 ? 0 : after > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned int)after;
+	memcpy(r->peer_pin, h->check.peer.pin, sizeof(r->peer_pin));
+	memcpy(r->peer_validity, h->check.peer.validity, sizeof(r->peer_validity));
+}
+
+void http_perform(struct http *h, const struct http_request *req, struct http_response *ret)
+{
+	struct tls_peer kept = h->check.peer;
+	struct curl_slist *list;
+	CURLcode c;
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&ret->body, HTTP_BODY_MAX);
+	memset(&h->check.peer, 0, sizeof(h->check.peer));
+	h->resp = ret;
+	h->header_bytes = 0;
+	h->errbuf[0] = 0;
+	list = set_request(h, req);
+	c = h->rc;
+	if (c == CURLE_OK)
+		c = run(h, req->wake_fd, &ret->woken);
+	if (c != CURLE_OK || ret->woken)
+		set_failure(h, c, ret);
+	collect_facts(h, &kept, ret);
+	if (ret->fail == TFAIL_NONE && !h->check.peer.pin[0] && strncasecmp(req->url, "https:", 6) == 0) {
+		/* Cannot happen while libcurl calls on_ssl_ctx for each connection; an answer that nobody vouched for is none. */
+		ret->fail = TFAIL_IDENTITY;
+		snprintf(ret->what, sizeof(ret->what), "the server's identity was not checked");
+	}
+	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, (struct curl_slist *)NULL);
+	curl_slist_free_all(list);
+	h->resp = NULL;
+}
+
+void http_response_clear(struct http_response *r)
+{
+	buf_free(&r->body);
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	curl_easy_cleanup(h->easy);
+	curl_multi_cleanup(h->multi);
+	curl_free(h->host);
+	free(h->pins);
+	free(h);
+}
