@@ -8,11 +8,14 @@
 #include "base/err.h"
 #include "base/secret.h"
 
+#define SECRET_DOCUMENT_MAX 65536
+#define SECRET_PASSPHRASE_MIN 16
+
 enum secret_form { FORM_AUTO, FORM_RAW, FORM_DOCUMENT };
 
 struct secret_document {
 	bool is_document; /* false: only passphrase is set */
-	char *name, *uuid;
+	char *name, *uuid; /* uuid in lower case */
 	char vk_id[65];
 	char **header_ids; /* NULL = not pinned, else NULL-terminated, not empty */
 	unsigned int sector_size; /* 0 = not pinned */
@@ -20,8 +23,12 @@ struct secret_document {
 	struct secret *passphrase;
 };
 
-/* Consumes nothing; ERR_INTEGRITY (id "document"). Enforces the 16-byte minimum for passphrases (K1). A
- * `provisioner` answer (kbs-protocol.md 6: confdata TOML) is recognised when provisioner is true. */
+/* Consumes nothing; ERR_INTEGRITY (id "document"). Enforces the 16-byte minimum for passphrases (K1).
+ * FORM_AUTO: a JSON object of type "cryptattest-secret" is a document, all else is a raw passphrase byte for byte; but a
+ * text that starts with { and holds that type name is an error, not a passphrase, when it does not parse.
+ * provisioner: the text came from that plugin; FORM_AUTO then means its confdata TOML (kbs-protocol.md 6), whose one key
+ * "io.cryptsetup.key.text.NAME" is the passphrase.
+ * Turns jansson's wiping allocator on: the passphrase passes through its memory as base64. */
 int secret_document_parse(const struct secret *text, enum secret_form form, bool provisioner,
 			  struct secret_document *ret, struct err **err);
 /* Compact JSON, one line, with trailing newline. */

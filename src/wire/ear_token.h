@@ -8,10 +8,12 @@
 #include "base/err.h"
 #include "wire/jwk.h"
 
+/* The signature algorithm is ES256 and nothing else; a key in the header is never used. */
+
 struct ear_claims {
 	int64_t iat, exp;
 	const char *tee;	      /* "snp" | "tdx" */
-	const char *status;	      /* "affirming" ... */
+	const char *status;	      /* "none" | "affirming" | "warning" | "contraindicated" */
 	const char *policy_id;
 	const json_t *tee_claims;     /* object */
 	const char *init_data_hex;    /* or NULL */
@@ -21,7 +23,8 @@ struct ear_claims {
 };
 
 int ear_token_make(const struct keypair *signer, const struct ear_claims *c, char **ret_jwt, struct err **err);
-/* Checks signature and exp against now; returns the payload. ERR_INTEGRITY ids "token-signature", "token-expired". */
+/* Checks signature and exp against now; returns the payload. ERR_INTEGRITY ids "token-signature", "token-payload",
+ * "token-expired". */
 int ear_token_verify(const struct public_key *signer, const char *jwt, int64_t now, json_t **ret_payload, struct err **err);
 int ear_token_tee_pubkey(const json_t *payload, struct jwk *ret, struct err **err);
 /* Payload without any check: for `attest`, labelled "not verified here". */
