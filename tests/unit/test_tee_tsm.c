@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * What results of the report interfaces mean, and what plain files can show of the transports. Commit at close, generations
+ * and blocking need the real configfs: tests/emul proves them in a guest.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "tee/errors.h"
+#include "tee/providers.h"
+#include "tee/sev_guest.h"
+#include "tee/tsm.h"
+#include "tee_root.h"
+
+static void expect(struct err *e, enum err_class cls, const char *id)
+{
+	assert_non_null(e);
+	assert_string_equal(err_id(e), id);
+	assert_int_equal(err_class(e), cls);
+}
+
+static void errno_tables(void **state)
+{
+	static const struct {
+		enum tee_kind kind;
+		int errnum;
+		enum err_class cls;
+		const char *id;
+		bool reboot;
+	} t[] = {
+		{ TEE_SNP, EINVAL, ERR_NOEVIDENCE, "tee-param", false },
+		{ TEE_SNP, ETIMEDOUT, ERR_NOEVIDENCE, "vmpck", true },
+		{ TEE_SNP, EIO, ERR_NOEVIDENCE, "vmpck", true },
+		{ TEE_SNP, ENOTTY, ERR_NOEVIDENCE, "vmpck", true },
+		{ TEE_SNP, EBADMSG, ERR_NOEVIDENCE, "vmpck", true },
+		{ TEE_SNP, EFAULT, ERR_NOEVIDENCE, "vmpck", true },
+		{ TEE_SNP, ENXIO, ERR_NOEVIDENCE, "tee-firmware", false },
+		{ TEE_SNP, EBUSY, ERR_BUSY, "tee-busy", false },
+		{ TEE_SNP, EINTR, ERR_BUSY, "tee-interrupted", false },
+		{ TEE_SNP, EFBIG, ERR_NOEVIDENCE, "tee-size", false },
+		{ TEE_SNP, ENOMEM, ERR_NOMEM, "nomem", false },
+		{ TEE_TDX, EINVAL, ERR_NOEVIDENCE, "tee-param", false },
+		{ TEE_TDX, EBUSY, ERR_BUSY, "tee-busy", false },
+		{ TEE_TDX, ETIMEDOUT, ERR_BUSY, "tee-slow", false },
+		{ TEE_TDX, EINTR, ERR_BUSY, "tee-interrupted", false },
+		{ TEE_TDX, EIO, ERR_NOEVIDENCE, "tee-host", false },
+		{ TEE_TDX, ENXIO, ERR_NOEVIDENCE, "tee-driver", false },
+		{ TEE_TDX, ENOTTY, ERR_NOEVIDENCE, "tee-driver", false },
+		{ TEE_TDX, EFBIG, ERR_NOEVIDENCE, "tee-size", false },
+		{ TEE_TDX, EPROTO, ERR_NOEVIDENCE, "tee-host", false },
+		{ TEE_TDX, ENOMEM, ERR_NOMEM, "nomem", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_err_ struct err *e = NULL;
+
+		assert_true(tee_errno(t[i].kind, t[i].errnum, "x", &e) < 0);
+		expect(e, t[i].cls, t[i].id);
+		assert_int_equal(strstr(err_hint_text(e), "rebooted") != NULL, t[i].reboot);
+	}
+}
+
+static struct tsm_request *done(enum tee_kind kind)
+{
+	struct tsm_request *q = tee_shared_new(sizeof(*q));
+
+	assert_non_null(q);
+	q->step = TSM_DONE;
+	q->writes = q->g1 = 1;
+	q->out_len = kind == TEE_SNP ? SNP_REPORT_SIZE : 5000;
+	strcpy(q->want, kind == TEE_SNP ? "sev_guest" : "tdx_guest");
+	strcpy(q->provider, q->want);
+	return q;
+}
+
+static void judge(enum tee_kind kind, struct tsm_request *q, enum err_class cls, const char *id)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	assert_true(tsm_judge(q, kind, &e) < 0);
+	expect(e, cls, id);
+}
+
+static void generation_rule(void **state)
+{
+	struct tsm_request *q _cleanup_shared_ = done(TEE_SNP);
+
+	assert_int_equal(tsm_judge(q, TEE_SNP, NULL), 0);
+	q->g0 = 7;
+	q->writes = 2;
+	q->g1 = 9;
+	assert_int_equal(tsm_judge(q, TEE_SNP, NULL), 0);
+	q->g1 = 10; /* somebody else's write */
+	judge(TEE_SNP, q, ERR_BUSY, "generation");
+	q->g1 = 8; /* one of ours was not committed */
+	judge(TEE_SNP, q, ERR_BUSY, "generation");
+	q->g0 = UINT64_MAX; /* wraps like the kernel's counter */
+	q->g1 = 1;
+	assert_int_equal(tsm_judge(q, TEE_SNP, NULL), 0);
+}
+
+static void empty_quotes(void **state)
+{
+	struct tsm_request *q _cleanup_shared_ = done(TEE_TDX);
+
+	assert_int_equal(tsm_judge(q, TEE_TDX, NULL), 0);
+	q->out_len = 1020;
+	assert_int_equal(tsm_judge(q, TEE_TDX, NULL), 0);
+	q->out_len = 1019;
+	judge(TEE_TDX, q, ERR_NOEVIDENCE, "empty-quote");
+	q->out_len = 0;
+	judge(TEE_TDX, q, ERR_NOEVIDENCE, "empty-quote");
+	judge(TEE_SNP, q, ERR_NOEVIDENCE, "empty-quote");
+}
+
+static void steps(void **state)
+{
+	static const struct {
+		enum tsm_step step;
+		int error;
+		enum err_class cls;
+		const char *id;
+	} t[] = {
+		{ TSM_MKDIR, ENXIO, ERR_NOEVIDENCE, "tee-driver" },    { TSM_MKDIR, ENOENT, ERR_NOEVIDENCE, "tee-driver" },
+		{ TSM_MKDIR, EACCES, ERR_NOEVIDENCE, "tee-permission" }, { TSM_MKDIR, EPERM, ERR_NOEVIDENCE, "tee-permission" },
+		{ TSM_MKDIR, ENOMEM, ERR_NOMEM, "nomem" },	       { TSM_PROVIDER, ENODEV, ERR_NOEVIDENCE, "tee-provider" },
+		{ TSM_PROVIDER, EIO, ERR_NOEVIDENCE, "tee-param" },    { TSM_PRIVLEVEL, EINVAL, ERR_NOEVIDENCE, "tee-param" },
+		{ TSM_INBLOB, EFBIG, ERR_NOEVIDENCE, "tee-param" },    { TSM_GENERATION, EIO, ERR_NOEVIDENCE, "tee-param" },
+		{ TSM_OUTBLOB, EIO, ERR_NOEVIDENCE, "vmpck" },	       { TSM_AUXBLOB, ETIMEDOUT, ERR_NOEVIDENCE, "vmpck" },
+	};
+	struct tsm_request *q _cleanup_shared_ = done(TEE_SNP);
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		q->step = t[i].step;
+		q->error = t[i].error;
+		judge(TEE_SNP, q, t[i].cls, t[i].id);
+	}
+}
+
+#define SUFFIX "-0123456789abcdef"
+
+static void sweep(void **state)
+{
+	static const char *const kept[] = { "other-1", "cryptattest-", "cryptattest-x" SUFFIX, "cryptattest-0" SUFFIX,
+					    "cryptattest-99999999999" SUFFIX, "cryptattest-1" SUFFIX, "cryptattest" };
+	struct tee_root *t = *state;
+	char gone[64], mine[64], odd[64];
+	pid_t pid = fork();
+	int fd;
+
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(gone, sizeof(gone), "r/cryptattest-%d" SUFFIX, (int)pid);
+	snprintf(odd, sizeof(odd), "r/cryptattest-%d-012", (int)pid);
+	snprintf(mine, sizeof(mine), "r/cryptattest-%d" SUFFIX, (int)getpid());
+	tee_root_dir(t, gone);
+	tee_root_dir(t, odd);
+	tee_root_dir(t, mine);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "r/%s", kept[i]);
+		tee_root_dir(t, path);
+	}
+	fd = openat(t->env.root_fd, "r", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(tsm_sweep(fd), 1);
+	assert_int_equal(tsm_sweep(fd), 0);
+	close(fd);
+	assert_false(tee_root_has(t, gone));
+	assert_true(tee_root_has(t, mine));
+	assert_true(tee_root_has(t, odd));
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "r/%s", kept[i]);
+		assert_true(tee_root_has(t, path));
+	}
+}
+
+/* A directory that is no configfs: instances without attributes; the step is named, and nothing is left behind. */
+static void no_attributes(void **state)
+{
+	struct tee_root *t = *state;
+	struct buf why _cleanup_buf_ = BUF_INIT(512);
+	_cleanup_err_ struct err *e = NULL;
+	struct tsm_request *q = NULL;
+	struct evidence ev;
+	uint8_t data[64] = { 1 };
+
+	assert_int_equal(tsm_probe(&t->env, "sev_guest", &why), TEE_ABSENT);
+	assert_non_null(strstr(buf_cstr(&why), "configfs is not mounted"));
+	assert_true(tsm_report(&t->env, &(struct tee_job){ .what = "x" }, TEE_SNP, "sev_guest", data, deadline_in_ms(1000), &q,
+			       &e) < 0);
+	expect(e, ERR_NOEVIDENCE, "tee-driver");
+	err_clear(&e);
+	tee_root_dir(t, TSM_REPORT_DIR);
+	buf_reset(&why);
+	assert_int_equal(tsm_probe(&t->env, "sev_guest", &why), TEE_DRIVER_MISSING);
+	assert_string_equal(buf_cstr(&why), "configfs-tsm: provider: No such file or directory");
+	assert_true(tee_tdx_configfs.collect(&t->env, data, deadline_in_ms(1000), &ev, &e) < 0);
+	expect(e, ERR_NOEVIDENCE, "tee-param");
+	assert_int_equal(unlinkat(t->env.root_fd, TSM_REPORT_DIR, AT_REMOVEDIR), 0); /* empty */
+}
+
+/* A character device that knows no ioctl answers as sev-guest does once its message key is gone. */
+static void ioctl_transport(void **state)
+{
+	struct tee_root *t = *state;
+	struct buf why _cleanup_buf_ = BUF_INIT(512);
+	_cleanup_err_ struct err *e = NULL, *e2 = NULL, *e3 = NULL;
+	struct evidence ev = { 0 };
+	uint8_t data[64] = { 1 };
+
+	assert_int_equal(tee_snp_ioctl.probe(&t->env, &why), TEE_ABSENT);
+	assert_true(tee_snp_ioctl.collect(&t->env, data, deadline_in_ms(5000), &ev, &e) < 0);
+	expect(e, ERR_NOEVIDENCE, "tee-driver");
+	tee_root_dir(t, "sys/devices/platform/sev-guest");
+	assert_int_equal(tee_snp_ioctl.probe(&t->env, &why), TEE_DRIVER_MISSING);
+	tee_root_dir(t, "dev");
+	assert_int_equal(symlinkat("/dev/null", t->env.root_fd, SEV_GUEST_DEVICE), 0);
+	assert_int_equal(tee_snp_ioctl.probe(&t->env, &why), TEE_PRESENT);
+	unlinkat(t->env.root_fd, TEE_REQUEST_LOCK, 0); /* the pause has its own test */
+	assert_true(tee_snp_ioctl.collect(&t->env, data, deadline_in_ms(5000), &ev, &e2) < 0);
+	expect(e2, ERR_NOEVIDENCE, "vmpck");
+	assert_non_null(strstr(err_hint_text(e2), "rebooted"));
+	assert_null(ev.report);
+
+	tee_root_dir(t, "sys/devices/system/cpu/sev");
+	tee_root_file(t, "sys/devices/system/cpu/sev/vmpl", "4\n", 2);
+	assert_true(tee_snp_ioctl.collect(&t->env, data, deadline_in_ms(5000), &ev, &e3) < 0);
+	expect(e3, ERR_NOEVIDENCE, "tee-param");
+}
+
+static void ioctl_answers(void **state)
+{
+	static const struct {
+		bool opened;
+		int error;
+		uint32_t status, size;
+		enum err_class cls;
+		const char *id;
+	} t[] = {
+		{ false, ENOENT, 0, 0, ERR_NOEVIDENCE, "tee-driver" },
+		{ false, EACCES, 0, 0, ERR_NOEVIDENCE, "tee-permission" },
+		{ true, EIO, 0, 0, ERR_NOEVIDENCE, "vmpck" },
+		{ true, ENOTTY, 0, 0, ERR_NOEVIDENCE, "vmpck" },
+		{ true, EINVAL, 0, 0, ERR_NOEVIDENCE, "tee-param" },
+		{ true, 0, 0x16, 0, ERR_NOEVIDENCE, "tee-param" },
+		{ true, 0, 0x27, 0, ERR_NOEVIDENCE, "tee-param" },
+		{ true, 0, 0x1, 0, ERR_NOEVIDENCE, "tee-firmware" },
+		{ true, 0, 0, 1183, ERR_INTEGRITY, "snp-size" },
+		{ true, 0, 0, 0, ERR_INTEGRITY, "snp-size" },
+	};
+	struct snp_request *q _cleanup_shared_ = tee_shared_new(sizeof(*q));
+
+	assert_non_null(q);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_err_ struct err *e = NULL;
+
+		q->opened = t[i].opened;
+		q->error = t[i].error;
+		q->status = t[i].status;
+		q->report_size = t[i].size;
+		assert_true(sev_guest_judge(q, &e) < 0);
+		expect(e, t[i].cls, t[i].id);
+	}
+	q->report_size = SNP_REPORT_SIZE;
+	assert_int_equal(sev_guest_judge(q, NULL), 0);
+}
+
+static void put_entry(uint8_t *table, size_t i, uint32_t offset, uint32_t length)
+{
+	uint8_t *p = table + 24 * i;
+
+	memset(p, 0xab, 16);
+	for (int k = 0; k < 4; k++) {
+		p[16 + k] = (uint8_t)(offset >> (8 * k));
+		p[20 + k] = (uint8_t)(length >> (8 * k));
+	}
+}
+
+static void table_length(void **state)
+{
+	_cleanup_free_ uint8_t *table = calloc(1, CERT_TABLE_MAX);
+
+	assert_non_null(table);
+	assert_int_equal(sev_guest_table_len(table), 0);
+	put_entry(table, 0, 72, 100);
+	put_entry(table, 1, 172, 1000);
+	assert_int_equal(sev_guest_table_len(table), 1172);
+	put_entry(table, 1, 24, 0);
+	assert_int_equal(sev_guest_table_len(table), 172);
+	put_entry(table, 0, 0, 1); /* the terminator counts too */
+	assert_int_equal(sev_guest_table_len(table), 72);
+	put_entry(table, 1, CERT_TABLE_MAX - 4, 5);
+	assert_int_equal(sev_guest_table_len(table), CERT_TABLE_MAX);
+	put_entry(table, 1, UINT32_MAX, UINT32_MAX);
+	assert_int_equal(sev_guest_table_len(table), CERT_TABLE_MAX);
+	memset(table, 0xff, CERT_TABLE_MAX);
+	assert_int_equal(sev_guest_table_len(table), CERT_TABLE_MAX);
+	for (size_t i = 0; i < CERT_TABLE_MAX / 24; i++)
+		put_entry(table, i, 0, 1);
+	assert_int_equal(sev_guest_table_len(table), CERT_TABLE_MAX); /* no terminator */
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tee_root_setup, tee_root_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errno_tables),	 cmocka_unit_test(generation_rule),
+		cmocka_unit_test(empty_quotes),	 cmocka_unit_test(steps),
+		TEST(sweep),			 TEST(no_attributes),
+		TEST(ioctl_transport),		 cmocka_unit_test(ioctl_answers),
+		cmocka_unit_test(table_length),
+	};
+
+	return cmocka_run_group_tests_name("tee_tsm", tests, NULL, NULL);
+}
