@@ -1,0 +1,200 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+#
+# Every layer of tests, from the compiler's warnings to virtual machines whose root is encrypted. Alone on a fresh Debian 12, as root:
+#
+#	sh tests/all.sh
+#
+# installs what it needs from Debian, works below out/ of the tree (CRYPTATTEST_OUT changes that) and ends with one line,
+# "N passed, N failed, N skipped"; the exit status is 0 when nothing failed. A layer's log is shown when it failed, and stays in out/logs.
+# Without root the boots are skipped.
+#
+#	sh tests/all.sh build check		these layers only (build is what the others work on)
+#	sh tests/all.sh --list			their names
+
+set -u
+SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+OUT=${CRYPTATTEST_OUT:-$SRC/out}
+LOGS=$OUT/logs
+LAYERS="build check sanitizers valgrind distcheck scripts manual boot demo"
+JOBS=$(nproc)
+PASSED=0 FAILED=0 SKIPPED=0
+
+cd "$SRC" || exit 1
+
+# --- telling ---------------------------------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+
+pass() { PASSED=$((PASSED + 1)); }
+
+# skip NAME REASON
+skip()
+{
+	SKIPPED=$((SKIPPED + 1))
+	say "SKIP $1: $2"
+}
+
+# fail NAME [LOG]
+fail()
+{
+	FAILED=$((FAILED + 1))
+	say "FAIL $1"
+	[ -z "${2-}" ] || tail -n 40 "$2" | sed 's/^/     | /'
+}
+
+# one NAME COMMAND...: one test, its output in a log.
+one()
+{
+	name=$1
+	shift
+	log=$LOGS/$(echo "$name" | tr '/ ' '--').log
+	began=$(date +%s)
+	if "$@" >"$log" 2>&1 </dev/null; then
+		pass
+		say "PASS $name ($(($(date +%s) - began)) s)"
+		return 0
+	fi
+	fail "$name" "$log"
+	return 1
+}
+
+# suite NAME DIRECTORY COMMAND...: runs automake's tests there and counts each of them.
+suite()
+{
+	name=$1 directory=$2
+	shift 2
+	log=$LOGS/$(echo "$name" | tr '/ ' '--').log
+	began=$(date +%s)
+	(cd "$directory" && "$@") >"$log" 2>&1 </dev/null
+	status=$?
+	p=$(sum PASS "$log") f=$(($(sum FAIL "$log") + $(sum XPASS "$log") + $(sum ERROR "$log"))) s=$(sum SKIP "$log")
+	PASSED=$((PASSED + p)) FAILED=$((FAILED + f)) SKIPPED=$((SKIPPED + s))
+	say "     $name: $p passed, $f failed, $s skipped ($(($(date +%s) - began)) s)"
+	[ "$f" = 0 ] || grep -E '^(FAIL|XPASS|ERROR)' "$log" | sed 's/^/     | /'
+	if [ $status != 0 ] && [ "$f" = 0 ] || [ "$p" = 0 ]; then
+		fail "$name: the run itself" "$log"
+	fi
+}
+
+# The number behind "# WORD:" in the summary that automake prints.
+sum() { sed -n "s/^# $1: *\([0-9]*\)\$/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
+
+# --- layers ----------------------------------------------------------------------------------------------------------------
+
+# configured DIRECTORY OPTION...: an own build tree, as a distribution would configure it, with warnings as errors.
+configured()
+{
+	directory=$1
+	shift
+	mkdir -p "$directory"
+	cd "$directory" || return 1
+	[ -e config.status ] || "$SRC/configure" -q --prefix=/usr --sysconfdir=/etc --enable-werror "$@" || return 1
+	make -s -j "$JOBS"
+}
+
+layer_build()
+{
+	[ -x configure ] || one "build/autogen" ./autogen.sh || return 1
+	one "build/gcc -Werror" configured "$OUT/build" || return 1
+	one "build/install" make -s -C "$OUT/build" install DESTDIR="$OUT/root"
+}
+
+layer_check() { suite check "$OUT/build" make -s -j "$JOBS" check; }
+
+layer_sanitizers()
+{
+	one "sanitizers/build" configured "$OUT/build-asan" --with-sanitizer=address,undefined CFLAGS='-O1 -g' || return 1
+	suite "check (ASan, UBSan)" "$OUT/build-asan" make -s -j "$JOBS" check
+}
+
+# The programs that allocate most and are quick enough under an emulator of the processor.
+layer_valgrind()
+{
+	for program in $VALGRIND_PROGRAMS; do
+		if [ ! -x "$OUT/build/tests/unit/$program" ]; then
+			fail "valgrind/$program: not built"
+			continue
+		fi
+		one "valgrind/$program" env TOP_SRCDIR="$SRC" TOP_BUILDDIR="$OUT/build" CMOCKA_MESSAGE_OUTPUT=TAP \
+			valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+			"$OUT/build/tests/unit/$program"
+	done
+}
+VALGRIND_PROGRAMS="test_buf test_encode test_ini test_err test_text"
+
+layer_distcheck()
+{
+	one distcheck make -s -C "$OUT/build" -j "$JOBS" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+}
+
+layer_scripts()
+{
+	scripts=$(find autogen.sh .ci initramfs-tools tests -name Makemodule.am -prune -o -name '*.in' -prune -o -type f \
+		-exec grep -lE '^(#!/bin/(sh|bash)|# shellcheck shell=)' {} + | sort)
+	# hook and functions are checked as they are installed. What a script sources is there at boot or at run time.
+	for script in $scripts "$OUT/build/initramfs-tools/hook" "$OUT/build/initramfs-tools/functions"; do
+		one "scripts/${script#"$OUT/build/"}" shellcheck -S warning -e SC1091,SC2034,SC2154,SC2174 "$script"
+	done
+}
+
+# man writes to standard error what groff dislikes; a page without a complaint is silent.
+manual_page() { [ -z "$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=100 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null | tee /dev/stderr)" ]; }
+
+layer_manual()
+{
+	for page in man/*.[1-9] "$OUT"/build/man/*.[1-9]; do
+		[ ! -e "$page" ] || one "manual/${page##*/}" manual_page "$page"
+	done
+}
+
+layer_boot()
+{
+	if [ "$(id -u)" != 0 ]; then
+		skip boot "needs root for mkinitramfs in a Debian tree"
+		return
+	fi
+	VM_BUILD=$OUT/build VM_LOGS=$LOGS/boot sh tests/boot.sh >"$LOGS/boot.log" 2>&1 </dev/null
+	cat "$LOGS/boot.log"
+	p=$(grep -c '^PASS boot/' "$LOGS/boot.log") f=$(grep -c '^FAIL boot/' "$LOGS/boot.log")
+	PASSED=$((PASSED + p)) FAILED=$((FAILED + f))
+	[ "$((p + f))" -gt 0 ] || fail "boot: the run itself"
+}
+
+layer_demo()
+{
+	if [ "$(id -u)" != 0 ]; then
+		skip demo "needs root"
+		return
+	fi
+	one demo env VM_BUILD="$OUT/build" sh tests/demo.sh
+}
+
+# --- the run -----------------------------------------------------------------------------------------------------------------
+
+case ${1-} in
+--list)
+	say "$LAYERS"
+	exit 0
+	;;
+-*)
+	sed -n '4,/^$/s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+'') ;;
+*) LAYERS=$* ;;
+esac
+
+began_all=$(date +%s)
+mkdir -p "$LOGS"
+sh tests/deps.sh all || {
+	say "cannot install what the tests need"
+	exit 1
+}
+for layer in $LAYERS; do
+	say "--- $layer"
+	"layer_$layer" || say "     $layer: the rest of this layer was not run"
+done
+say "--- $((($(date +%s) - began_all) / 60)) min $((($(date +%s) - began_all) % 60)) s; logs in $LOGS"
+say "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+[ "$FAILED" = 0 ]

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+#
+# Installs from Debian what building (build), booting guests (boot) and all tests (all) need: sh tests/deps.sh build|boot|all
+# Does nothing, and needs no network, when everything is there.
+
+build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
+	libcryptsetup-dev libdevmapper-dev libssl-dev libjansson-dev libcurl4-openssl-dev libevent-dev"
+# Emulated TEEs for guests are a kernel module (6.12) and a FUSE character device; they sign with the test PKI.
+boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio socat openssl libfuse3-dev linux-headers-6.12-cloud-amd64"
+all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl"
+
+case ${1-} in
+build) wanted=$build ;;
+boot) wanted=$boot ;;
+all) wanted=$all ;;
+*)
+	echo "usage: sh tests/deps.sh build|boot|all" >&2
+	exit 2
+	;;
+esac
+
+missing=
+for package in $wanted; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+	echo "these packages are missing, and installing them needs root:$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q -y update >/dev/null || exit 1
+# shellcheck disable=SC2086 # words
+apt-get -q -y -o Dpkg::Use-Pty=0 install --no-install-recommends $missing </dev/null >/tmp/cryptattest-deps.$$ 2>&1 || {
+	tail -n 30 /tmp/cryptattest-deps.$$ >&2
+	exit 1
+}
+rm -f /tmp/cryptattest-deps.$$
+echo "installed:$missing"
