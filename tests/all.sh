@@ -50,7 +50,7 @@ one()
 	shift
 	log=$LOGS/$(echo "$name" | tr '/ ' '--').log
 	began=$(date +%s)
-	if "$@" >"$log" 2>&1 </dev/null; then
+	if ( "$@" ) >"$log" 2>&1 </dev/null; then
 		pass
 		say "PASS $name ($(($(date +%s) - began)) s)"
 		return 0
@@ -193,6 +193,7 @@ sh tests/deps.sh all || {
 }
 for layer in $LAYERS; do
 	say "--- $layer"
+	cd "$SRC" || exit 1
 	"layer_$layer" || say "     $layer: the rest of this layer was not run"
 done
 say "--- $((($(date +%s) - began_all) / 60)) min $((($(date +%s) - began_all) % 60)) s; logs in $LOGS"
