@@ -211,7 +211,7 @@ static int read_int(const json_t *v, const char *name, size_t bytes, uint64_t *r
 
 static int read_u8(const json_t *obj, const char *name, uint8_t *ret, struct err **err)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (read_int(json_object_get(obj, name), name, 1, &v, err) < 0)
 		return -1;
