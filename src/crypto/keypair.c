@@ -3,6 +3,7 @@
 #include "crypto/keypair.h"
 
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <string.h>
 
 #include "crypto/keypair_impl.h"
@@ -117,17 +118,45 @@ static int keypair_wrap(EVP_PKEY *pkey, struct keypair **ret, struct err **err)
 	return 0;
 }
 
-int keypair_generate(enum key_type type, struct keypair **ret, struct err **err)
+/* OpenSSL calls this for every candidate of a prime; 0 ends the search. */
+static int keep_searching(EVP_PKEY_CTX *ctx)
 {
-	EVP_PKEY *pkey;
+	const atomic_bool *stop = EVP_PKEY_CTX_get_app_data(ctx);
+
+	return !atomic_load(stop);
+}
+
+static int generate_rsa(unsigned int bits, const atomic_bool *stop, EVP_PKEY **ret)
+{
+	_cleanup_ossl_(pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+
+	if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) != 1)
+		return -1;
+	EVP_PKEY_CTX_set_app_data(ctx, (void *)(uintptr_t)stop);
+	EVP_PKEY_CTX_set_cb(ctx, keep_searching);
+	return EVP_PKEY_generate(ctx, ret) == 1 ? 0 : -1;
+}
+
+int keypair_generate_until(enum key_type type, const atomic_bool *stop, struct keypair **ret, struct err **err)
+{
+	EVP_PKEY *pkey = NULL;
 
 	if (key_types[type].group)
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", key_types[type].group);
-	else
-		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)key_types[type].rsa_bits);
+	else if (generate_rsa(key_types[type].rsa_bits, stop, &pkey) < 0 && atomic_load(stop)) {
+		ossl_forget();
+		return err_set(err, ERR_TIMEOUT, "cancelled", "generating a key of type %s: stopped", key_types[type].name);
+	}
 	if (!pkey)
 		return ossl_err(err, ERR_INTERNAL, "crypto", "generating a key of type %s", key_types[type].name);
 	return keypair_wrap(pkey, ret, err);
+}
+
+int keypair_generate(enum key_type type, struct keypair **ret, struct err **err)
+{
+	static const atomic_bool never = false;
+
+	return keypair_generate_until(type, &never, ret, err);
 }
 
 /* Without this OpenSSL would ask for a passphrase on the terminal. */

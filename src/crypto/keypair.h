@@ -7,6 +7,7 @@
 #define CRYPTATTEST_CRYPTO_KEYPAIR_H
 
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ struct keypair;
 const char *key_type_name(enum key_type t); /* "rsa-3072", "ec-p256" ... as in the configuration */
 int key_type_by_name(const char *name, enum key_type *ret, struct err **err); /* ERR_CONFIG */
 int keypair_generate(enum key_type type, struct keypair **ret, struct err **err); /* thread-safe */
+/* The same, given up within milliseconds once *stop is true (RSA; an EC key takes no time): ERR_TIMEOUT. */
+int keypair_generate_until(enum key_type type, const atomic_bool *stop, struct keypair **ret, struct err **err);
 /* PEM private key, for test vectors and the server's token key. ERR_CONFIG. */
 int keypair_from_pem(const char *pem, size_t len, struct keypair **ret, struct err **err);
 int keypair_to_pem(const struct keypair *kp, struct secret **ret, struct err **err);
