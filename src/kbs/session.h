@@ -29,9 +29,11 @@ struct kbs_source {
 	const char *init_data; /* TOML text or NULL */
 };
 
-/* Progress events for --status-fd and --timings: phase is "net", "auth", "attest", "get" (contracts.md 5). */
+/* Progress events for --status-fd and --timings: phase is "net", "auth", "attest", "get" (contracts.md 5). Either may be
+ * NULL. */
 struct kbs_events {
 	void (*phase)(void *ctx, const char *phase, bool start, bool ok, const char *id);
+	/* An attempt failed for this reason; the next one goes to url in in_ms milliseconds. */
 	void (*retrying)(void *ctx, const char *url, uint64_t in_ms, const struct err *why);
 	void *ctx;
 };
@@ -40,6 +42,17 @@ struct kbs_events {
 typedef int (*kbs_collect)(void *ctx, const uint8_t report_data[static 64], struct deadline d, char **ret_json,
 			   struct err **err);
 
+/* Pauses and bounds in milliseconds (contracts.md 4, luks-untrusted-host.md 9). */
+struct kbs_intervals {
+	uint64_t refused[3];	       /* before the second, third and fourth handshake after AttestationError */
+	uint64_t plugin;	       /* how long a GET that fails with PluginInternalError is repeated */
+	uint64_t backoff, backoff_max; /* 1, 2, 4 .. 30 s with jitter */
+	uint64_t request;	       /* one request, answer included */
+	uint64_t route;		       /* how long an attempt waits for a route before it tries without */
+};
+extern const struct kbs_intervals kbs_intervals_default;
+
+/* Strings and functions must outlive the session. */
 struct kbs_params {
 	struct kbs_source source;
 	struct transport *transport;
@@ -51,14 +64,19 @@ struct kbs_params {
 	/* Wait for a route to the broker; NULL = do not wait. Returns when something changed or d passed. */
 	void (*wait_route)(void *ctx, struct deadline d);
 	void *wait_ctx;
+	const struct kbs_intervals *intervals; /* NULL = the default; tests shorten them */
 };
 
 struct kbs_session;
 
-/* Starts key generation in a thread; no network traffic yet. */
+/* Starts key generation in a thread; no network traffic yet. ERR_CONFIG for URLs, pins, CA, proxy or key that cannot work. */
 int kbs_session_new(const struct kbs_params *params, struct kbs_session **ret, struct err **err);
-/* Handshake with every retry rule of contracts.md 4. Errors: ERR_REFUSED, ERR_UNREACHABLE, ERR_INDETERMINATE, ERR_IDENTITY,
- * ERR_CONFIG (version), ERR_NOEVIDENCE, ERR_TIMEOUT (cancelled). */
+/*
+ * Handshake with every retry rule of contracts.md 4. Errors: ERR_REFUSED, ERR_UNREACHABLE, ERR_INDETERMINATE, ERR_IDENTITY,
+ * ERR_CONFIG (version), ERR_TIMEOUT (id "cancelled"), and what collect returns. At the deadline the gravest class that was seen
+ * counts, identity over refused over indeterminate over unreachable: who can block the network after an answer must not turn
+ * that answer into "unreachable", which alone permits a fallback.
+ */
 int kbs_session_attest(struct kbs_session *s, struct err **err);
 /* GET and decrypt one resource; hand-shakes when there is no session yet or the token is gone. */
 int kbs_session_fetch(struct kbs_session *s, const struct resource_uri *uri, struct secret **ret, struct err **err);
