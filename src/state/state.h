@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * What this boot knows of itself, under /run/cryptattest (contracts.md 4, 5): the status record, the lock, the remembered refusals.
- * state/ includes base/ (and jansson through wire/json.h). Paths are relative to root_fd.
+ * What this boot knows of itself, under /run/cryptattest (contracts.md 4, 5): the status record, the lock, the remembered refusals
+ * (a volume in state "refused"). state/ includes base/ (and jansson through wire/json.h). Paths are relative to root_fd.
+ *
+ * A record is ours when directory and file belong to root (or to the user we run as, for tests), nobody else can write to them,
+ * and it names this boot.
+ * Failures other than those named are ERR_INTERNAL: a /run that cannot be written is a broken system.
  */
 #ifndef CRYPTATTEST_STATE_STATE_H
 #define CRYPTATTEST_STATE_STATE_H
@@ -32,14 +36,18 @@ struct state {
 	size_t n_volumes;
 };
 
-int state_lock(int root_fd, struct deadline d, int *ret_fd, struct err **err); /* flock; ERR_BUSY after the deadline */
-/* Missing, of another boot, not root-owned or not ours: an empty record, no error (with a debug line). */
+/* flock on STATE_DIR/lock, released by closing *ret_fd. ERR_BUSY after the deadline, ERR_TIMEOUT when cancelled. */
+int state_lock(int root_fd, struct deadline d, int *ret_fd, struct err **err);
+/* Missing, of another boot, not root-owned or not ours: an empty record (result and cap NULL, exit 0), no error, with a debug
+ * line. */
 int state_load(int root_fd, struct state **ret, struct err **err);
 int state_save(int root_fd, const struct state *s, struct err **err); /* 0600, atomic */
-struct state_volume *state_volume_get(struct state *s, const char *name, bool create); /* NULL: absent or OOM */
-/* Replaces an owned string member. */
+/* NULL: absent or OOM. The pointer is good until the next call that creates one. */
+struct state_volume *state_volume_get(struct state *s, const char *name, bool create);
+/* Replaces an owned string member; value may be NULL. */
 int state_set(char **member, const char *value, struct err **err);
+/* contracts.md 5; what is not known is null. */
 int state_json(const struct state *s, char **ret, struct err **err);
-void state_free(struct state *s);
+void state_free(struct state *s); /* takes NULL */
 
 #endif
