@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "kbsd/conn.h"
+
+#include <event2/bufferevent_ssl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+
+void conns_close(struct conns *all)
+{
+	for (size_t i = 0; i < all->listeners; i++)
+		evconnlistener_disable(all->listener[i]);
+	all->listeners = 0; /* nothing enables them again, or touches them when evhttp has freed them */
+}
+
+static void set_paused(struct conns *all, bool paused)
+{
+	if (all->paused == paused)
+		return;
+	all->paused = paused;
+	for (size_t i = 0; i < all->listeners; i++) {
+		if (paused)
+			evconnlistener_disable(all->listener[i]);
+		else
+			evconnlistener_enable(all->listener[i]);
+	}
+	if (paused)
+		log_warning("%u connections are open: newcomers wait", all->open);
+}
+
+static void conn_free(struct conn *c)
+{
+	struct conns *all = c->all;
+
+	if (c->peer) {
+		if (--c->peer->connections < all->limits.per_peer)
+			c->peer->told = false;
+		peers_put(all->peers, c->peer);
+	}
+	if (c->timer)
+		event_free(c->timer);
+	free(c);
+	all->open--;
+	set_paused(all, false);
+}
+
+/* OpenSSL calls this for every SSL object that is freed. */
+static void on_ssl_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+	if (ptr)
+		conn_free(ptr);
+}
+
+static int conn_index(void)
+{
+	static int idx = -1;
+
+	if (idx < 0)
+		idx = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
+	return idx;
+}
+
+/* evhttp's error path frees what is closed; freeing it under evhttp's feet would not do. */
+static void close_socket(struct conn *c)
+{
+	evutil_socket_t fd = c->bev ? bufferevent_getfd(c->bev) : -1;
+
+	if (fd >= 0)
+		shutdown(fd, SHUT_RDWR);
+}
+
+static bool admit(struct conn *c)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct sockaddr *sa = (struct sockaddr *)&ss;
+
+	if (!c->bev || getpeername(bufferevent_getfd(c->bev), sa, &len) < 0)
+		return false; /* gone already */
+	c->peer = peers_get(c->all->peers, sa);
+	if (!c->peer)
+		return false;
+	peer_text(sa, c->address);
+	c->peer->connections++;
+	if (c->peer->connections <= c->all->limits.per_peer)
+		return true;
+	if (!c->peer->told)
+		log_warning("refused connect: %s: more than %u connections of one address", c->address,
+			    c->all->limits.per_peer);
+	c->peer->told = true;
+	return false;
+}
+
+/* First call: right after accept, when the socket is known. Second call: time is up. */
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	const struct timeval life = { .tv_sec = (time_t)(c->all->limits.lifetime_ms / 1000),
+				      .tv_usec = (suseconds_t)(c->all->limits.lifetime_ms % 1000 * 1000) };
+
+	(void)fd, (void)what;
+	if (c->peer || !admit(c) || event_add(c->timer, &life) < 0)
+		close_socket(c);
+}
+
+/* The first visit of the timer is due at once. */
+static struct conn *conn_new(struct conns *all, SSL *ssl)
+{
+	const struct timeval now = { 0 };
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->all = all;
+	c->timer = evtimer_new(all->base, on_timer, c);
+	if (!c->timer || event_add(c->timer, &now) < 0 || !SSL_set_ex_data(ssl, conn_index(), c)) {
+		if (c->timer)
+			event_free(c->timer);
+		free(c);
+		return NULL;
+	}
+	if (++all->open >= all->limits.connections)
+		set_paused(all, true);
+	return c;
+}
+
+/* When this returns NULL evhttp falls back to plain TCP: conn_of_request() refuses what comes that way. */
+struct bufferevent *conns_new_bufferevent(struct event_base *base, void *arg)
+{
+	struct conns *all = arg;
+	SSL *ssl = conn_index() < 0 ? NULL : SSL_new(*all->tls);
+	struct conn *c = ssl ? conn_new(all, ssl) : NULL;
+
+	if (!c) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	/* On failure libevent may or may not have freed the object: hold a reference over the call. */
+	SSL_up_ref(ssl);
+	c->bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *bev = c->bev;
+	SSL_free(ssl); /* without bev this may free c */
+	if (bev)
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+struct conn *conn_of_request(struct evhttp_request *req)
+{
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	struct bufferevent *bev = evcon ? evhttp_connection_get_bufferevent(evcon) : NULL;
+	SSL *ssl = bev ? bufferevent_openssl_get_ssl(bev) : NULL;
+	struct conn *c = ssl ? SSL_get_ex_data(ssl, conn_index()) : NULL;
+
+	return c && c->peer ? c : NULL;
+}
