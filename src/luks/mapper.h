@@ -17,11 +17,11 @@ struct crypt_device;
 struct mapper_target {
 	char type[16]; /* "crypt", "integrity" */
 	uint64_t start, length; /* sectors */
-	char *params;		/* text of the table line */
+	char *params;		/* text of the table line; may hold the volume key: wiped by mapper_info_clear() */
 };
 
 struct mapper_info {
-	bool exists;
+	bool exists, read_only;
 	char uuid[160];
 	unsigned int open_count;
 	dev_t dev;
@@ -45,11 +45,18 @@ struct mapper {
 };
 
 void mapper_info_clear(struct mapper_info *i);
+#define _cleanup_mapper_info_ __attribute__((cleanup(mapper_info_clear)))
+/* Waits for udev without limit when udev is dead (14.6): the caller owns a timer that acts by itself. */
 extern const struct mapper mapper_dm;
 
 #define MAPPER_PRIVATE_PREFIX "cryptattest-"
 int mapper_private_name(char out[static 32], struct err **err); /* prefix + 16 hex */
-/* Removes private leftovers of a killed agent (14.6 rules). Caller holds the lock. */
+bool mapper_name_is_private(const char *name);	     /* with or without "_dif" */
+/* Removes private leftovers of a killed agent (14.6 rules: name, uuid ending in that name, open count 0; crypt before _dif).
+ * Caller holds the lock. One that cannot be removed is left, logged and not counted: it fails closed. */
 int mapper_sweep_private(const struct mapper *m, unsigned int *ret_removed, struct err **err);
+/* Removes a LUKS2 mapping, and the integrity mapping below it, without reading any header (`lock`). ERR_DEVICE
+ * "mapping-absent", "mapping-foreign" when its uuid is not that of a LUKS2 mapping of this name (and uuid, if given), "mapping-busy". */
+int mapper_remove_volume(const struct mapper *m, const char *name, const char *uuid, struct err **err);
 
 #endif
