@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* net/ without a network: netlink messages as bytes, resolver files in a temporary directory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fileio.h"
+#include "net/rtnl.h"
+#include "tests/lib/mutate.h"
+#include "tests/unit/netlink_message.h"
+
+static struct net_facts digest(const struct message *m, enum rtnl_result want)
+{
+	struct net_facts f = { 0 };
+	int why = 0;
+
+	assert_int_equal(rtnl_digest(m->data, m->len, 7, &f, &why), want);
+	return f;
+}
+
+static void links(void **state)
+{
+	static const struct {
+		unsigned int flags;
+		bool up;
+	} t[] = { { 0, false },
+		  { IFF_UP, false },
+		  { 1 << 16, false },
+		  { IFF_UP | 1 << 16, true },
+		  { IFF_UP | 1 << 16 | IFF_LOOPBACK, false } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct ifinfomsg h = { .ifi_index = 2, .ifi_flags = t[i].flags };
+		struct message m;
+
+		begin(&m, RTM_NEWLINK, 0, 7, &h, sizeof(h));
+		end(&m);
+		assert_int_equal(digest(&m, RTNL_MORE).link_up, t[i].up);
+	}
+}
+
+static void addresses(void **state)
+{
+	static const struct {
+		unsigned char family, scope;
+		uint32_t index, flags;
+		bool good;
+	} t[] = { { AF_INET, RT_SCOPE_UNIVERSE, 2, 0, true },
+		  { AF_INET, RT_SCOPE_LINK, 2, 0, false },
+		  { AF_INET, RT_SCOPE_HOST, 2, 0, false },
+		  { AF_INET, RT_SCOPE_UNIVERSE, 1, 0, false },
+		  { AF_INET6, RT_SCOPE_UNIVERSE, 2, 0, true },
+		  { AF_INET6, RT_SCOPE_UNIVERSE, 2, IFA_F_TENTATIVE, false },
+		  { AF_INET6, RT_SCOPE_UNIVERSE, 2, IFA_F_DADFAILED, false },
+		  { AF_INET6, RT_SCOPE_LINK, 2, 0, false } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct ifaddrmsg h = { .ifa_family = t[i].family, .ifa_scope = t[i].scope, .ifa_index = t[i].index };
+		struct message m;
+
+		begin(&m, RTM_NEWADDR, 0, 7, &h, sizeof(h));
+		open_attr(&m, IFA_LABEL, "eth0", 5);
+		open_attr(&m, IFA_FLAGS, &t[i].flags, 4);
+		end(&m);
+		assert_int_equal(digest(&m, RTNL_MORE).address, t[i].good);
+	}
+}
+
+static void routes(void **state)
+{
+	static const uint8_t ten[16] = { 10 }, zeroconf[4] = { 169, 254 }, fe80[16] = { 0xfe, 0x80 };
+	static const struct {
+		unsigned char family, dst_len, table, type;
+		const uint8_t *dst;
+		uint32_t oif;
+		bool route, def;
+	} t[] = { { AF_INET, 0, RT_TABLE_MAIN, RTN_UNICAST, NULL, 2, true, true },
+		  { AF_INET6, 0, RT_TABLE_MAIN, RTN_UNICAST, NULL, 2, true, true },
+		  { AF_INET6, 0, RT_TABLE_MAIN, RTN_UNREACHABLE, NULL, 1, false, false },
+		  { AF_INET, 8, RT_TABLE_MAIN, RTN_UNICAST, ten, 2, true, false },
+		  { AF_INET, 32, RT_TABLE_LOCAL, RTN_LOCAL, ten, 2, false, false },
+		  { AF_INET, 32, RT_TABLE_LOCAL, RTN_UNICAST, ten, 2, false, false },
+		  { AF_INET, 8, RT_TABLE_MAIN, RTN_UNICAST, ten, 1, false, false },
+		  { AF_INET, 16, RT_TABLE_MAIN, RTN_UNICAST, zeroconf, 2, false, false },
+		  { AF_INET6, 64, RT_TABLE_MAIN, RTN_UNICAST, fe80, 2, false, false },
+		  { AF_UNIX, 0, RT_TABLE_MAIN, RTN_UNICAST, NULL, 2, false, false } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct rtmsg h = { .rtm_family = t[i].family, .rtm_dst_len = t[i].dst_len, .rtm_table = t[i].table, .rtm_type = t[i].type };
+		struct message m;
+		struct net_facts f;
+
+		begin(&m, RTM_NEWROUTE, 0, 7, &h, sizeof(h));
+		if (t[i].dst)
+			open_attr(&m, RTA_DST, t[i].dst, t[i].family == AF_INET6 ? 16 : 4);
+		open_attr(&m, RTA_OIF, &t[i].oif, 4);
+		end(&m);
+		f = digest(&m, RTNL_MORE);
+		assert_int_equal(f.route, t[i].route);
+		assert_int_equal(f.default_route, t[i].def);
+	}
+}
+
+static void control_messages(void **state)
+{
+	struct nlmsgerr e = { .error = -EPERM };
+	struct rtmsg h = { .rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST };
+	struct message m;
+	struct net_facts f = { 0 };
+	int why = 0;
+
+	begin(&m, NLMSG_ERROR, 0, 7, &e, sizeof(e));
+	end(&m);
+	assert_int_equal(rtnl_digest(m.data, m.len, 7, &f, &why), RTNL_ERROR);
+	assert_int_equal(why, EPERM);
+	begin(&m, NLMSG_DONE, 0, 7, &why, sizeof(why));
+	end(&m);
+	digest(&m, RTNL_DONE);
+	/* The answer to another question is not looked at. */
+	begin(&m, RTM_NEWROUTE, 0, 8, &h, sizeof(h));
+	end(&m);
+	assert_false(digest(&m, RTNL_MORE).route);
+}
+
+static void no_crash(const uint8_t *data, size_t len, const char *what, void *ctx)
+{
+	struct net_facts f = { 0 };
+	int why;
+
+	rtnl_digest(data, len, 7, &f, &why);
+}
+
+static void mutations(void **state)
+{
+	struct rtmsg h = { .rtm_family = AF_INET, .rtm_dst_len = 8, .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST };
+	struct ifaddrmsg a = { .ifa_family = AF_INET, .ifa_index = 2 };
+	struct message m, two;
+	uint32_t v = 2;
+
+	begin(&m, RTM_NEWROUTE, 0, 7, &h, sizeof(h));
+	open_attr(&m, RTA_DST, "\x0a\0\0\0", 4);
+	open_attr(&m, RTA_OIF, &v, 4);
+	end(&m);
+	begin(&two, RTM_NEWADDR, 0, 7, &a, sizeof(a));
+	open_attr(&two, IFA_FLAGS, &v, 4);
+	end(&two);
+	memcpy(m.data + m.len, two.data, two.len);
+	m.len += two.len;
+	mutate_truncations(m.data, m.len, 1, no_crash, NULL);
+	mutate_bit_flips(m.data, 0, m.len, m.len, no_crash, NULL);
+}
+
+static void missing(void **state)
+{
+	assert_string_equal(net_missing(&(struct net_facts){ 0 }), "no link");
+	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true }), "no address");
+	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true, .address = true }), "no route");
+	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true, .address = true, .route = true }), "");
+	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true, .address = true, .route = true, .default_route = true }), "");
+}
+
+/* ---- resolver ---- */
+
+static void put(int dir, const char *name, const char *text)
+{
+	assert_int_equal(file_write_atomic(dir, name, text, strlen(text), 0644, NULL), 0);
+}
+
+static void resolver(void **state)
+{
+	static const char *const files[] = { "run/net-enp0s1.conf", "run/net-enp0s2.conf", "run/other.conf",
+					     "run/systemd/netif/state", "run/systemd/netif/leases/2" };
+	static const char *const dirs[] = { "run/systemd/netif/leases", "run/systemd/netif", "run/systemd", "run" };
+	char path[] = "/tmp/test_net.XXXXXX";
+	_cleanup_buf_ struct buf b = BUF_INIT(4096);
+	int dir;
+
+	assert_non_null(mkdtemp(path));
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
+	assert_int_equal(b.len, 0);
+
+	assert_int_equal(dir_make(dir, "run/systemd/netif/leases", 0755, NULL), 0);
+	put(dir, "run/net-enp0s2.conf", "DEVICE='enp0s2'\nIPV4ADDR='10.0.2.15'\nIPV4DNS0='10.0.2.3'\nIPV4DNS1='0.0.0.0'\n");
+	put(dir, "run/net-enp0s1.conf", "IPV4DNS0=10.1.1.1\nIPV4DNS1=\nDNSDOMAIN='evil'\nIPV4DNS0='x; rm -rf /'\n");
+	put(dir, "run/other.conf", "IPV4DNS0=1.2.3.4\n");
+	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
+	assert_string_equal(buf_cstr(&b), "nameserver 10.1.1.1\nnameserver 10.0.2.3\n");
+
+	put(dir, "run/systemd/netif/state", "OPER_STATE=routable\nDNS=2001:DB8::1 fe80::1%2 10.0.2.3\nDOMAINS=x\n");
+	put(dir, "run/systemd/netif/leases/2", "ADDRESS=10.0.2.15\nDNS=9.9.9.9 8.8.8.8\n");
+	buf_reset(&b);
+	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
+	assert_string_equal(buf_cstr(&b), "nameserver 10.1.1.1\nnameserver 10.0.2.3\nnameserver 2001:db8::1\n");
+
+	unlinkat(dir, files[0], 0);
+	unlinkat(dir, files[1], 0);
+	unlinkat(dir, files[3], 0);
+	buf_reset(&b);
+	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
+	assert_string_equal(buf_cstr(&b), "nameserver 9.9.9.9\nnameserver 8.8.8.8\n");
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		unlinkat(dir, files[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		unlinkat(dir, dirs[i], AT_REMOVEDIR);
+	close(dir);
+	assert_int_equal(rmdir(path), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(links),	    cmocka_unit_test(addresses), cmocka_unit_test(routes),
+		cmocka_unit_test(control_messages), cmocka_unit_test(mutations), cmocka_unit_test(missing),
+		cmocka_unit_test(resolver),
+	};
+
+	return cmocka_run_group_tests_name("net", tests, NULL, NULL);
+}
