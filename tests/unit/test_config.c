@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* The grammar and every rule of the configuration, over text; files are test_config_load's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "config/parse.h"
+#include "wire/json.h"
+
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KBS "[kbs main]\nurl = https://kbs1.example:8443\npin = " PIN "\n"
+#define ROOT "[volume root]\ndevice = PARTLABEL=root-crypt\nsecret = main:default/vm/root\n"
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+
+static struct config *parse(const char *text, bool http, struct err **err)
+{
+	struct config *c = config_new();
+
+	assert_non_null(c);
+	if (config_parse_text(c, "f", 1, text, strlen(text), err) == 0 && config_validate(c, http, err) == 0)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+static struct config *good(const char *text)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct config *c = parse(text, false, &e);
+
+	if (!c)
+		fail_msg("%s\n%s", err_message(e), text);
+	return c;
+}
+
+static void defaults(void **state)
+{
+	struct config *c = good(KBS ROOT);
+	const struct config_volume *v = config_find_volume(c, "root");
+	const struct config_kbs *k = config_find_kbs(c, "main");
+
+	assert_int_equal(c->profile, PROFILE_CVM);
+	assert_int_equal(c->deadline_ms, 600000);
+	assert_int_equal(c->on_failure, ON_FAILURE_REBOOT);
+	assert_int_equal(c->init_data, INIT_DATA_OPTIONAL);
+	assert_int_equal(c->cap, CAP_AUTO);
+	assert_string_equal(k->min_protocol, "0.2.0");
+	assert_string_equal(k->key, "rsa-3072");
+	assert_null(k->ca);
+	assert_null(k->proxy);
+	assert_null(k->server_names);
+	assert_string_equal(k->file, "f");
+	assert_int_equal(k->line, 1);
+	assert_int_equal(v->mode, MODE_KBS);
+	assert_int_equal(v->phase, PHASE_INITRD);
+	assert_int_equal(v->header, HEADER_STRICT);
+	assert_int_equal(v->integrity, CONF_INTEGRITY_ANY);
+	assert_int_equal(v->form, CONF_FORM_AUTO);
+	assert_true(v->required);
+	assert_false(v->discard);
+	assert_int_equal(v->wait_ms, 30000);
+	assert_int_equal(v->keyslot, -1);
+	assert_null(v->vk_id);
+	assert_null(v->header_id);
+	assert_int_equal(v->sector_size, 0);
+	assert_string_equal(v->source_name, "main");
+	assert_string_equal(v->path, "default/vm/root");
+	assert_int_equal(v->line, 4);
+	config_free(c);
+	c = good("");
+	assert_null(c->volumes[0]);
+	assert_null(c->kbs[0]);
+	assert_null(config_find_volume(c, "root"));
+	config_free(c);
+	config_free(NULL);
+}
+
+static void everything_set(void **state)
+{
+	struct config *c = good("# comment\n"
+				"[agent]\nprofile = bare-metal\ndeadline = 0\non-failure = shell\ninit-data = required\ncap = required\nX-note = 1\n"
+				"[X-mine]\nanything = goes\n"
+				"[kbs a.b-1]\nurl = https://10.0.0.1\nurl = https://[2001:db8::1]:8080/prefix/\npin = " PIN "\n"
+				"pin = sha256//BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=\nca = /etc/ca.pem\nserver-name = kbs.example\nserver-name = 10.0.0.1\n"
+				"min-protocol = 0.1.1\nproxy = http://proxy:3128\nkey = auto\n"
+				"[volume v]\ndevice = UUID=6f1c1d2e-aaaa-BBBB-cccc-0123456789ab\nsecret = a.b-1:default/${luks.uuid}/${smbios.uuid}-x\n"
+				"phase = system\nheader = compat\nrequired = no\nwait = 1m30s\nkeyslot = 7\nvk-id = " HEX64 "\nheader-id = " HEX64 "\n"
+				"sector-size = 4096\nintegrity = none\nform = document\ndiscard = yes\n"
+				"[volume w]\ndevice = /dev/disk/by-id/x\nmode = manual\n");
+	const struct config_kbs *k = config_find_kbs(c, "a.b-1");
+	const struct config_volume *v = config_find_volume(c, "v");
+
+	assert_int_equal(c->profile, PROFILE_BARE_METAL);
+	assert_int_equal(c->deadline_ms, 0);
+	assert_int_equal(c->on_failure, ON_FAILURE_SHELL);
+	assert_int_equal(c->init_data, INIT_DATA_REQUIRED);
+	assert_int_equal(c->cap, CAP_REQUIRED);
+	assert_int_equal(strv_len(k->urls), 2);
+	assert_string_equal(k->urls[0], "https://10.0.0.1");
+	assert_string_equal(k->urls[1], "https://[2001:db8::1]:8080/prefix");
+	assert_int_equal(strv_len(k->pins), 2);
+	assert_int_equal(strv_len(k->server_names), 2);
+	assert_string_equal(k->ca, "/etc/ca.pem");
+	assert_string_equal(k->min_protocol, "0.1.1");
+	assert_string_equal(k->proxy, "http://proxy:3128");
+	assert_string_equal(k->key, "auto");
+	assert_int_equal(v->phase, PHASE_SYSTEM);
+	assert_int_equal(v->header, HEADER_COMPAT);
+	assert_false(v->required);
+	assert_int_equal(v->wait_ms, 90000);
+	assert_int_equal(v->keyslot, 7);
+	assert_string_equal(v->vk_id, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	assert_string_equal(v->header_id, v->vk_id);
+	assert_int_equal(v->sector_size, 4096);
+	assert_int_equal(v->integrity, CONF_INTEGRITY_NONE);
+	assert_int_equal(v->form, CONF_FORM_DOCUMENT);
+	assert_true(v->discard);
+	assert_int_equal(c->volumes[1]->mode, MODE_MANUAL);
+	assert_null(c->volumes[1]->secret);
+	assert_string_equal(config_mode_name(MODE_KBS_OR_VTPM), "kbs-or-vtpm");
+	assert_string_equal(config_on_failure_name(ON_FAILURE_POWEROFF), "poweroff");
+	config_free(c);
+}
+
+static const struct {
+	const char *text, *want; /* want: the whole message */
+} refused[] = {
+	/* sections */
+	{ "[agnet]\n", "f:1: unknown section [agnet], did you mean [agent]?" },
+	{ "[volumes root]\n", "f:1: unknown section [volumes root], did you mean [volume NAME]?" },
+	{ "[disk root]\n", "f:1: unknown section [disk root]; allowed: [agent], [kbs NAME], [volume NAME], [X-anything]" },
+	{ "[agent x]\n", "f:1: [agent] takes no name" },
+	{ "[volume]\n", "f:1: [volume]: a name of 1 to 63 characters A-Z a-z 0-9 _ . - is needed, the first a letter or digit" },
+	{ "[volume a/b]\n", "f:1: [volume a/b]: a name of 1 to 63 characters A-Z a-z 0-9 _ . - is needed, the first a letter or digit" },
+	{ "[volume a b]\n", "f:1: [volume a b]: a name of 1 to 63 characters A-Z a-z 0-9 _ . - is needed, the first a letter or digit" },
+	{ "[kbs prompt]\n", "f:1: [kbs prompt]: this name is reserved for a source of secrets" },
+	{ "[kbs file]\n", "f:1: [kbs file]: this name is reserved for a source of secrets" },
+	{ KBS ROOT ROOT, "f:7: section [volume root] stands twice in this file" },
+	{ "[agent]\n[agent]\n", "f:2: section [agent] stands twice in this file" },
+	{ "key = 1\n", "f:1: a key before the first [section]" },
+	/* keys */
+	{ "[agent]\ndeadlin = 1\n", "f:2: unknown key \"deadlin\" in [agent], did you mean \"deadline\"?" },
+	{ "[volume a]\nvkid = 1\n", "f:2: unknown key \"vkid\" in [volume], did you mean \"vk-id\"?" },
+	{ "[agent]\npassphrase = 1\n", "f:2: unknown key \"passphrase\" in [agent]" },
+	{ "[agent]\nurl = https://a\n", "f:2: key \"url\" belongs into a [kbs] section" },
+	{ "[agent]\nDeadline = 1\n", "f:2: unknown key \"Deadline\" in [agent], did you mean \"deadline\"?" },
+	{ "[agent]\ncap = auto\ndeadline = 1m\ncap = off\n", "f:4: cap is set twice in this file, first in line 2" },
+	{ "[agent]\ncap =\n", "f:2: cap has no value; allowed: auto, required, off" },
+	/* values */
+	{ "[agent]\nprofile = vm\n", "f:2: profile = vm: did you mean cvm? Allowed: cvm, bare-metal" },
+	{ "[agent]\ndeadline = 10 m\n", "f:2: deadline = 10 m: allowed: a duration such as 90s or 10m; 0 waits for ever" },
+	{ "[agent]\ndeadline = -1\n", "f:2: deadline = -1: allowed: a duration such as 90s or 10m; 0 waits for ever" },
+	{ "[agent]\non-failure = panic\n", "f:2: on-failure = panic: allowed: reboot, poweroff, continue, shell" },
+	{ "[agent]\ninit-data = yes\n", "f:2: init-data = yes: allowed: off, optional, required" },
+	{ "[agent]\ncap = best-effort\n", "f:2: cap = best-effort: allowed: auto, required, off" },
+	{ KBS "key = rsa-1024\n", "f:4: key = rsa-1024: allowed: rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p521, auto" },
+	{ KBS "min-protocol = 0.3.0\n", "f:4: min-protocol = 0.3.0: did you mean 0.1.0? Allowed: 0.1.0, 0.1.1, 0.2.0, 0.4.0" },
+	{ KBS ROOT "phase = initramfs\n", "f:7: phase = initramfs: allowed: initrd, system" },
+	{ KBS ROOT "header = lax\n", "f:7: header = lax: allowed: strict, compat" },
+	{ KBS ROOT "required = maybe\n", "f:7: required = maybe: allowed: yes, no" },
+	{ KBS ROOT "keyslot = 32\n", "f:7: keyslot = 32: allowed: 0 to 31" },
+	{ KBS ROOT "keyslot = -1\n", "f:7: keyslot = -1: allowed: 0 to 31" },
+	{ KBS ROOT "vk-id = 0011\n", "f:7: vk-id = 0011: allowed: 64 hex digits, as printed by cryptattest document" },
+	{ KBS ROOT "header-id = " HEX64 "0\n",
+	  "f:7: header-id = " HEX64 "0: allowed: 64 hex digits, as printed by cryptattest document" },
+	{ KBS ROOT "sector-size = 1024\n", "f:7: sector-size = 1024: allowed: 512, 4096" },
+	{ KBS ROOT "integrity = yes\n", "f:7: integrity = yes: allowed: any, none, hmac-sha256" },
+	{ KBS ROOT "form = json\n", "f:7: form = json: allowed: auto, raw, document" },
+	{ KBS ROOT "required = no\nwait = 0\n", "f:8: wait = 0: allowed: a duration above 0 such as 30s" },
+	/* brokers */
+	{ "[kbs a]\npin = " PIN "\n", "f:1: [kbs a] has no url" },
+	{ "[kbs a]\nurl = https://h\nurl =\npin = " PIN "\n", "f:1: [kbs a] has no url" },
+	{ "[kbs a]\nurl = https://h\n", "f:1: [kbs a] has neither pin nor ca: any server could answer for this broker" },
+	{ "[kbs a]\nurl = https://h\nurl = http://h\npin = " PIN "\n", "f:3: url = http://h: plain http would let anyone answer; use https://" },
+	{ "[kbs a]\nurl = ftp://h\npin = " PIN "\n", "f:2: url = ftp://h: https://host[:port][/prefix] is wanted" },
+	{ "[kbs a]\nurl = https://h\npin = sha256//AAAA\n", "f:3: pin = sha256//AAAA: sha256// and the base64 of 32 bytes is wanted" },
+	{ "[kbs a]\nurl = https://h\npin = " PIN "\npin = sha1//x\n", "f:4: pin = sha1//x: sha256// and the base64 of 32 bytes is wanted" },
+	{ KBS "ca = ca.pem\n", "f:4: ca = ca.pem: an absolute path is wanted" },
+	{ KBS "server-name = h\n", "f:4: server-name needs ca: a pin already names the one key accepted" },
+	{ KBS "ca = /c\nserver-name = a b\n", "f:5: server-name = a b: a DNS name or an address is wanted" },
+	{ KBS "proxy = https://p\n", "f:4: proxy = https://p: http://host:port is wanted" },
+	/* volumes */
+	{ KBS "[volume a]\nsecret = main:a/b/c\n", "f:4: [volume a] has no device" },
+	{ KBS "[volume a]\ndevice = /dev/x\n", "f:4: [volume a] has no secret" },
+	{ KBS "[volume a]\ndevice = sda\nsecret = main:a/b/c\n",
+	  "f:5: device = sda: UUID=, PARTUUID=, PARTLABEL= or LABEL= with a value, or an absolute path is wanted" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = main\n", "f:6: secret = main: SOURCE:PATH is wanted, such as main:default/vm1/root" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = mian:a/b/c\n", "f:6: secret = mian:a/b/c: there is no [kbs mian], did you mean main?" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = tang:a/b/c\n", "f:6: secret = tang:a/b/c: there is no [kbs tang]" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = prompt:x\n", "f:6: secret = prompt:x: prompt takes no path" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = file:key\n", "f:6: secret = file:key: file: takes an absolute path" },
+	{ KBS "[volume a]\ndevice = /dev/x\nphase = system\nsecret = file:/${luks.uuid}\n",
+	  "f:7: secret = file:/${luks.uuid}: templates select resources of a broker, not files" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = file:/key\n",
+	  "f:6: secret = file:/key: a key file inside the initramfs can be read by the host" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = main:a/${luks.uid}/c\n",
+	  "f:6: secret = main:a/${luks.uid}/c: unknown variable ${luks.uid}, did you mean ${luks.uuid}?" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = main:a/${hostname}/c\n",
+	  "f:6: secret = main:a/${hostname}/c: unknown variable ${hostname}; allowed: luks.uuid, smbios.uuid, init-data.KEY" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = main:a/${init-data.}/c\n",
+	  "f:6: secret = main:a/${init-data.}/c: unknown variable ${init-data.}, did you mean ${init-data.KEY}?" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = main:a/${luks.uuid/c\n",
+	  "f:6: secret = main:a/${luks.uuid/c: ${ without } in \"${luks.uuid/c\"" },
+	{ "[agent]\ninit-data = off\n" KBS "[volume a]\ndevice = /dev/x\nsecret = main:a/${init-data.vm}/c\n",
+	  "f:8: secret = main:a/${init-data.vm}/c uses init-data, but [agent] says init-data = off" },
+	{ KBS ROOT "mode = vtpm\n", "f:7: mode = vtpm: this build has no vTPM support; allowed: kbs, manual" },
+	{ KBS ROOT "mode = kbs+vtpm\n", "f:7: mode = kbs+vtpm: this build has no vTPM support; allowed: kbs, manual" },
+	{ KBS ROOT "mode = kbs-or-vtpm\n", "f:7: mode = kbs-or-vtpm: this build has no vTPM support; allowed: kbs, manual" },
+	{ KBS ROOT "phase = system\nmode = vtpm\n", "f:8: mode = vtpm cannot be combined with phase = system: the cap comes first" },
+	{ KBS ROOT "discard = yes\n", "f:7: discard = yes needs integrity = none: authenticated sectors cannot be discarded" },
+	{ KBS ROOT "discard = yes\nintegrity = hmac-sha256\n",
+	  "f:7: discard = yes needs integrity = none: authenticated sectors cannot be discarded" },
+	{ KBS ROOT "wait = 10s\n",
+	  "f:7: wait is for optional volumes (required = no); this one is waited for until the deadline" },
+};
+
+static void refusals(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		_cleanup_err_ struct err *e = NULL;
+		struct config *c = parse(refused[i].text, false, &e);
+
+		if (c)
+			fail_msg("accepted:\n%s", refused[i].text);
+		assert_int_equal(err_class(e), ERR_CONFIG);
+		assert_string_equal(err_message(e), refused[i].want);
+	}
+}
+
+static void resource_names(void **state)
+{
+	static const char *const ok[] = { "a/b/c", "kbs:///a/b/c", "kbs+provisioner:///a/b/c", "${init-data.secret}",
+					  "a/x-${luks.uuid}.y/${smbios.uuid}" },
+			  *const bad[] = { "", "a", "a/b", "a/b/c/d", "a//c", "/a/b/c", "a/b/..", "a/b/c d", "kbs://h/a/b/c", "kbs:///a",
+					   "a/b/$c", "x${init-data.secret}", "${init-data.a}${init-data.b}" };
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ok); i++) {
+		snprintf(text, sizeof(text), KBS "[volume a]\ndevice = /dev/x\nsecret = main:%s\n", ok[i]);
+		config_free(good(text));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_err_ struct err *e = NULL;
+
+		snprintf(text, sizeof(text), KBS "[volume a]\ndevice = /dev/x\nsecret = main:%s\n", bad[i]);
+		if (parse(text, false, &e))
+			fail_msg("accepted %s", bad[i]);
+		assert_true(text_starts(err_message(e), "f:6: secret = main:"));
+	}
+}
+
+static void other_sources(void **state)
+{
+	struct config *c = good("[volume a]\ndevice = /dev/a\nphase = system\nsecret = file:/etc/keys/a:b\n"
+				"[volume b]\ndevice = /dev/b\nsecret = prompt\n"
+				"[volume c]\ndevice = /dev/c\nsecret = prompt:\nmode = manual\n"
+				"[volume d]\ndevice = /dev/d\nsecret = file:/key\nmode = manual\n");
+
+	assert_string_equal(c->volumes[0]->source_name, "file");
+	assert_string_equal(c->volumes[0]->path, "/etc/keys/a:b");
+	assert_string_equal(c->volumes[1]->source_name, "prompt");
+	assert_string_equal(c->volumes[1]->path, "");
+	config_free(c);
+	c = good("[agent]\nprofile = bare-metal\n[volume a]\ndevice = /dev/a\nsecret = file:/etc/keys/a\n");
+	config_free(c);
+}
+
+static void values(void **state)
+{
+	static const char *const urls[] = { "https://h", "https://h/", "https://h:1", "https://h:65535/a/b", "https://1.2.3.4",
+					    "https://[::1]", "https://[::1]:443/x", "https://a-b.example" },
+			  *const bad_urls[] = { "https://", "https://:1", "https://h:0", "https://h:65536", "https://h:", "https://h:1x",
+						"https://u@h", "https://u:p@h", "https://h?x", "https://h#x", "https://h/a?b", "https://h/a//b",
+						"https://h/../x", "https://[h]", "https://[::1", "https://::1", "https://h h", "HTTPS://h", "h",
+						"https://-h", "https://h/%2e", "https://h\\x", "http://h" },
+			  *const devices[] = { "/dev/vda", "UUID=6f1c1d2e-aaaa-bbbb-cccc-0123456789ab", "PARTUUID=6f1c1d2e-aaaa-bbbb-cccc-0123456789ab",
+					       "PARTUUID=0123abCD-01", "PARTLABEL=a b", "LABEL=x" },
+			  *const bad_devices[] = { "/", "vda", "UUID=", "UUID=x", "PARTUUID=0123abcd-1", "PARTUUID=0123abcd-0g", "PARTLABEL=", "LABEL=",
+						   "ID=x", "uuid=6f1c1d2e-aaaa-bbbb-cccc-0123456789ab" };
+	char longest[300];
+
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++)
+		if (!config_url_ok(urls[i], false))
+			fail_msg("refused %s", urls[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_urls); i++)
+		if (config_url_ok(bad_urls[i], false))
+			fail_msg("accepted %s", bad_urls[i]);
+	assert_true(config_url_ok("http://h:8080", true));
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+		if (!config_device_ok(devices[i]))
+			fail_msg("refused %s", devices[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_devices); i++)
+		if (config_device_ok(bad_devices[i]))
+			fail_msg("accepted %s", bad_devices[i]);
+	memset(longest, 'h', sizeof(longest));
+	assert_true(config_host_ok(longest, 253));
+	assert_false(config_host_ok(longest, 254));
+	assert_false(config_host_ok("", 0));
+	assert_true(config_proxy_ok("http://p:3128/"));
+	assert_false(config_proxy_ok("http://p:3128/x"));
+	assert_false(config_proxy_ok("socks5://p:1"));
+}
+
+/* The test platform alone may speak http, and then needs no identity. */
+static void plain_http(void **state)
+{
+	static const char text[] = "[kbs a]\nurl = http://127.0.0.1:1\n", mixed[] = "[kbs a]\nurl = http://127.0.0.1:1\nurl = https://h\n";
+	_cleanup_err_ struct err *e = NULL;
+
+	config_free(parse(text, true, &e));
+	assert_null(e);
+	assert_null(parse(text, false, &e));
+	err_clear(&e);
+	assert_null(parse(mixed, true, &e));
+	assert_string_equal(err_message(e), "f:1: [kbs a] has neither pin nor ca: any server could answer for this broker");
+}
+
+static void add(struct config *c, unsigned int no, const char *text)
+{
+	_cleanup_err_ struct err *e = NULL;
+	char file[8];
+
+	snprintf(file, sizeof(file), "f%u", no);
+	if (config_parse_text(c, file, no, text, strlen(text), &e) < 0)
+		fail_msg("%s", err_message(e));
+}
+
+static void later_files(void **state)
+{
+	struct config *c = config_new();
+	_cleanup_err_ struct err *e = NULL;
+
+	add(c, 1, "[agent]\ndeadline = 1m\ncap = off\n" KBS ROOT "keyslot = 3\n");
+	add(c, 2, "[agent]\ndeadline = 2m\n[kbs main]\nurl = https://kbs2.example\n[volume root]\nkeyslot = 4\n[volume data]\n"
+		  "device = /dev/x\nsecret = main:a/b/c\n");
+	add(c, 3, "[kbs main]\nurl =\nurl = https://kbs3.example\nurl = https://kbs4.example\n");
+	assert_int_equal(config_validate(c, false, NULL), 0);
+	assert_int_equal(c->deadline_ms, 120000);
+	assert_int_equal(c->cap, CAP_OFF);
+	assert_int_equal(config_find_volume(c, "root")->keyslot, 4);
+	assert_string_equal(config_find_volume(c, "root")->file, "f1");
+	assert_string_equal(config_find_volume(c, "data")->file, "f2");
+	assert_string_equal(c->volumes[0]->name, "root");
+	assert_string_equal(c->volumes[1]->name, "data");
+	assert_int_equal(strv_len(c->kbs[0]->urls), 2);
+	assert_string_equal(c->kbs[0]->urls[0], "https://kbs3.example");
+	/* Provenance follows. */
+	assert_int_equal(config_fail(c->sections[1], "url", 1, &e, "x"), -1);
+	assert_string_equal(err_message(e), "f3:4: x");
+	err_clear(&e);
+	config_fail(c->sections[0], "deadline", 0, &e, "x");
+	assert_string_equal(err_message(e), "f2:2: x");
+	config_free(c);
+}
+
+static void list_limit(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(65536);
+	_cleanup_err_ struct err *e = NULL;
+
+	buf_puts(&b, "[kbs a]\n");
+	for (int i = 0; i < 65; i++)
+		buf_printf(&b, "url = https://h%d\n", i);
+	assert_null(parse(buf_cstr(&b), false, &e));
+	assert_string_equal(err_message(e), "f:66: url: more than 64 values");
+}
+
+static void section_limit(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(65536);
+	_cleanup_err_ struct err *e = NULL;
+
+	for (int i = 0; i < 1024; i++)
+		buf_printf(&b, "[kbs k%d]\n", i);
+	assert_null(parse(buf_cstr(&b), false, &e));
+	assert_string_equal(err_message(e), "f:1024: more than 1024 sections");
+}
+
+static const char *lookup(void *ctx, const char *key)
+{
+	static const char *const known[][2] = { { "vm", "web-042" },   { "path", "kbs:///default/web-042/root" },
+						{ "short", "kbs:///a" }, { "evil", "../x" },
+						{ "slash", "a/b" },	 { "empty", "" },
+						{ "other", "kbs+provisioner:///a/b/c" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(key, known[i][0]) == 0)
+			return known[i][1];
+	return NULL;
+}
+
+static void templates(void **state)
+{
+	static const struct {
+		const char *path, *want;
+		enum err_class cls;
+	} t[] = { { "a/b/c", "a/b/c", 0 },
+		  { "a/${luks.uuid}/c", "a/6f1c1d2e-aaaa-bbbb-cccc-0123456789ab/c", 0 },
+		  { "a/${init-data.vm}/x-${init-data.vm}", "a/web-042/x-web-042", 0 },
+		  { "${init-data.path}", "kbs:///default/web-042/root", 0 },
+		  { "a/${init-data.path}/c", NULL, ERR_INTEGRITY },
+		  { "${init-data.short}", NULL, ERR_INTEGRITY },
+		  { "${init-data.vm}", NULL, ERR_INTEGRITY },
+		  { "${init-data.other}", NULL, ERR_INTEGRITY },
+		  { "a/${init-data.evil}/c", NULL, ERR_INTEGRITY },
+		  { "a/${init-data.slash}/c", NULL, ERR_INTEGRITY },
+		  { "a/${init-data.empty}/c", NULL, ERR_INTEGRITY },
+		  { "a/${init-data.absent}/c", NULL, ERR_CONFIG },
+		  { "a/${smbios.uuid}/c", NULL, ERR_CONFIG } };
+	const struct config_facts f = { .luks_uuid = "6f1c1d2e-aaaa-bbbb-cccc-0123456789ab", .init_data = lookup };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct config_volume v = { .source_name = (char *)"main", .path = (char *)t[i].path, .secret = (char *)t[i].path };
+		_cleanup_err_ struct err *e = NULL;
+		_cleanup_free_ char *got = NULL;
+
+		if (t[i].want) {
+			assert_int_equal(config_expand_path(&v, &f, &got, &e), 0);
+			assert_string_equal(got, t[i].want);
+		} else {
+			assert_true(config_expand_path(&v, &f, &got, &e) < 0);
+			assert_null(got);
+			assert_int_equal(err_class(e), t[i].cls);
+		}
+	}
+	{
+		struct config_volume v = { .source_name = (char *)"file", .path = (char *)"/k", .secret = (char *)"file:/k" };
+		_cleanup_free_ char *got = NULL;
+
+		assert_int_equal(config_expand_path(&v, &f, &got, NULL), 0);
+		assert_string_equal(got, "/k");
+		v.path = (char *)"a/${init-data.vm}/${luks.uuid}";
+		assert_true(config_path_uses(&v, "init-data."));
+		assert_true(config_path_uses(&v, "luks."));
+		assert_false(config_path_uses(&v, "smbios."));
+		v.path = NULL;
+		assert_false(config_path_uses(&v, "init-data."));
+	}
+}
+
+/* A value as long as it gets cannot push the name over its limit unseen. */
+static void long_names(void **state)
+{
+	char segment[65], path[600] = "";
+	struct config_volume v = { .source_name = (char *)"main", .path = path, .secret = path };
+	const struct config_facts f = { .luks_uuid = segment };
+	_cleanup_err_ struct err *e = NULL;
+	char *got = NULL;
+
+	memset(segment, 'a', 64);
+	segment[64] = 0;
+	strcpy(path, "a/${luks.uuid}/c");
+	assert_int_equal(config_expand_path(&v, &f, &got, NULL), 0);
+	free(got);
+	got = NULL;
+	strcpy(path, "a/${luks.uuid}x/c");
+	assert_true(config_expand_path(&v, &f, &got, &e) < 0);
+	assert_int_equal(err_class(e), ERR_INTEGRITY);
+	assert_null(got);
+}
+
+static void show_ini(void **state)
+{
+	static const char text[] = "[agent]\ncap = off\n" KBS "url = https://kbs2\n" ROOT "required = no\n";
+	struct config *c = good(text), *again;
+	_cleanup_buf_ struct buf a = BUF_INIT(65536), b = BUF_INIT(65536);
+
+	assert_int_equal(config_show(c, false, &a, NULL), 0);
+	assert_non_null(strstr(buf_cstr(&a), "; default\ndeadline = 10m\n"));
+	assert_non_null(strstr(buf_cstr(&a), "; f:2\ncap = off\n"));
+	assert_non_null(strstr(buf_cstr(&a), "; f:4\nurl = https://kbs1.example:8443\n; f:6\nurl = https://kbs2\n"));
+	assert_non_null(strstr(buf_cstr(&a), "; f:7\n[volume root]\n"));
+	assert_non_null(strstr(buf_cstr(&a), "; default\nwait = 30s\n"));
+	assert_null(strstr(buf_cstr(&a), "vk-id"));
+	/* What is shown is a configuration: the same one. */
+	again = good(buf_cstr(&a));
+	assert_int_equal(again->cap, CAP_OFF);
+	assert_int_equal(config_show(again, false, &b, NULL), 0);
+	config_free(again);
+	config_free(c);
+	c = good(KBS ROOT);
+	buf_reset(&a);
+	assert_int_equal(config_show(c, false, &a, NULL), 0);
+	assert_null(strstr(buf_cstr(&a), "wait"));
+	config_free(good(buf_cstr(&a)));
+	config_free(c);
+}
+
+static const char *text_at(const json_t *root, const char *section, size_t i, const char *key, const char *what)
+{
+	const json_t *s = json_object_get(root, section);
+
+	if (json_is_array(s))
+		s = json_array_get(s, i);
+	s = json_object_get(json_object_get(s, "settings"), key);
+	if (json_is_array(s))
+		s = json_array_get(s, 0);
+	return json_string_value(json_object_get(s, what));
+}
+
+static void show_json(void **state)
+{
+	struct config *c = good("[agent]\ncap = off\n" KBS ROOT);
+	_cleanup_buf_ struct buf b = BUF_INIT(65536);
+	_cleanup_json_ json_t *root = NULL;
+
+	assert_int_equal(config_show(c, true, &b, NULL), 0);
+	assert_int_equal(json_parse((const char *)b.data, b.len, 65536, false, &root, NULL), 0);
+	assert_string_equal(text_at(root, "agent", 0, "cap", "value"), "off");
+	assert_string_equal(text_at(root, "agent", 0, "cap", "origin"), "f:2");
+	assert_string_equal(text_at(root, "agent", 0, "deadline", "origin"), "default");
+	assert_string_equal(text_at(root, "kbs", 0, "url", "value"), "https://kbs1.example:8443");
+	assert_string_equal(text_at(root, "volume", 0, "device", "origin"), "f:7");
+	assert_null(text_at(root, "volume", 0, "vk-id", "value"));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(root, "volume"), 0), "name")), "root");
+	config_free(c);
+}
+
+/* Every key says what it is, and every default is one of its own values. */
+static void keyword_table(void **state)
+{
+	for (const struct keyword *kw = config_keywords; kw->name; kw++) {
+		assert_true(kw->doc && *kw->doc && kw->allowed && *kw->allowed);
+		for (const struct keyword *o = config_keywords; o != kw; o++)
+			assert_false(o->scope == kw->scope && strcmp(o->name, kw->name) == 0);
+		assert_ptr_equal(keyword_find(kw->scope, kw->name), kw);
+		if (kw->values && kw->type != KW_LIST)
+			assert_true(!kw->def || strv_has((char *const *)kw->values, kw->def));
+	}
+	assert_null(keyword_find(SCOPE_AGENT, "url"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),	cmocka_unit_test(everything_set), cmocka_unit_test(refusals),
+		cmocka_unit_test(resource_names), cmocka_unit_test(other_sources), cmocka_unit_test(values),
+		cmocka_unit_test(plain_http),	cmocka_unit_test(later_files),	  cmocka_unit_test(list_limit),
+		cmocka_unit_test(section_limit), cmocka_unit_test(templates),	  cmocka_unit_test(long_names),
+		cmocka_unit_test(show_ini),	cmocka_unit_test(show_json),	  cmocka_unit_test(keyword_table),
+	};
+
+	log_init("test", LOGL_ERROR, false);
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
