@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "verify/certs.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "base/text.h"
+
+int ossl_fail(struct err **err, const char *what)
+{
+	char reason[160] = "no reason given";
+	unsigned long e = ERR_get_error();
+
+	if (e)
+		ERR_error_string_n(e, reason, sizeof(reason));
+	ERR_clear_error();
+	return err_set(err, ERR_INTERNAL, "openssl", "%s: %s", what, reason);
+}
+
+void cert_pool_free(struct cert_pool *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		X509_free(p->cert[i]);
+	p->n = 0;
+}
+
+static int pool_put(struct cert_pool *p, X509 *x, const char *what, enum err_class cls, struct err **err)
+{
+	if (p->n == CERT_POOL_MAX) {
+		X509_free(x);
+		return err_set(err, cls, "certificate", "%s: more than %d certificates", what, CERT_POOL_MAX);
+	}
+	p->cert[p->n++] = x;
+	return 0;
+}
+
+static int add_der(struct cert_pool *p, const uint8_t *data, size_t len, const char *what, enum err_class cls,
+		   struct err **err)
+{
+	const uint8_t *at = data, *end = data + len;
+
+	while (at < end) {
+		X509 *x = d2i_X509(NULL, &at, (long)(end - at));
+
+		if (!x) {
+			ERR_clear_error();
+			return err_set(err, cls, "certificate", "%s: no certificate at byte %zu", what, (size_t)(at - data));
+		}
+		if (pool_put(p, x, what, cls, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Or OpenSSL would ask for one at the terminal, should the text claim to be encrypted. */
+static int no_passphrase(char *buf, int size, int rwflag, void *u)
+{
+	return -1;
+}
+
+static int add_pem(struct cert_pool *p, const void *data, size_t len, const char *what, enum err_class cls,
+		   struct err **err)
+{
+	BIO *mem = BIO_new_mem_buf(data, (int)len);
+	size_t before = p->n;
+	unsigned long e;
+	int r = 0;
+	X509 *x;
+
+	if (!mem)
+		return ossl_fail(err, what);
+	while (r == 0 && (x = PEM_read_bio_X509(mem, NULL, no_passphrase, NULL)))
+		r = pool_put(p, x, what, cls, err);
+	BIO_free(mem);
+	e = ERR_peek_last_error();
+	ERR_clear_error();
+	if (r < 0)
+		return r;
+	if (e && (ERR_GET_LIB(e) != ERR_LIB_PEM || ERR_GET_REASON(e) != PEM_R_NO_START_LINE))
+		return err_set(err, cls, "certificate", "%s: certificate %zu is malformed", what, p->n - before + 1);
+	if (p->n == before)
+		return err_set(err, cls, "certificate", "%s: no certificate, neither DER nor PEM", what);
+	return 0;
+}
+
+int cert_pool_add(struct cert_pool *p, const void *data, size_t len, const char *what, enum err_class cls, struct err **err)
+{
+	const uint8_t *bytes = data;
+
+	if (len > CERT_BUNDLE_MAX)
+		return err_set(err, cls, "certificate", "%s: %zu bytes, at most %d", what, len, CERT_BUNDLE_MAX);
+	/* A DER certificate starts with SEQUENCE, which as text is the digit 0. */
+	if (len > 1 && bytes[0] == 0x30 && bytes[1] & 0x80)
+		return add_der(p, bytes, len, what, cls, err);
+	return add_pem(p, data, len, what, cls, err);
+}
+
+X509 *cert_pool_next(const struct cert_pool *p, const char *cn, size_t *from)
+{
+	while (*from < p->n) {
+		X509 *x = p->cert[(*from)++];
+		char name[CERT_NAME_MAX];
+
+		cert_subject(x, name);
+		if (strcmp(name, cn) == 0)
+			return x;
+	}
+	return NULL;
+}
+
+bool cert_pool_has(const struct cert_pool *p, const char *cn)
+{
+	size_t from = 0;
+
+	return cert_pool_next(p, cn, &from) != NULL;
+}
+
+void cert_name(const X509_NAME *name, char out[static CERT_NAME_MAX])
+{
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	unsigned char *text = NULL;
+	int len;
+
+	out[0] = 0;
+	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
+		return;
+	len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+	if (len > 0)
+		text_sanitise((char *)text, (size_t)len, out, CERT_NAME_MAX);
+	OPENSSL_free(text);
+	ERR_clear_error();
+}
+
+void cert_subject(const X509 *x, char out[static CERT_NAME_MAX])
+{
+	cert_name(X509_get_subject_name(x), out);
+}
+
+void cert_issuer(const X509 *x, char out[static CERT_NAME_MAX])
+{
+	cert_name(X509_get_issuer_name(x), out);
+}
+
+int cert_sha256(const X509 *x, uint8_t out[static 32], struct err **err)
+{
+	unsigned int len = 32;
+
+	if (X509_digest(x, EVP_sha256(), out, &len) != 1 || len != 32)
+		return ossl_fail(err, "certificate digest");
+	return 0;
+}
