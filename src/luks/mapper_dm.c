@@ -114,7 +114,7 @@ static int read_table(const char *name, struct mapper_info *i, struct err **err)
 	void *next = NULL;
 
 	if (!t)
-		return err_nomem(err);
+		return no_mapper(err, "device-mapper does not answer", ENODEV);
 	/* The text may hold the key: the ioctl buffers are wiped. */
 	if (!dm_task_secure_data(t) || !dm_task_no_open_count(t) || !dm_task_run(t))
 		return no_mapper(err, "cannot read the table", dm_task_get_errno(t));
@@ -136,7 +136,7 @@ static int dm_query(void *ctx, const char *name, struct mapper_info *ret, struct
 	struct dm_info info;
 
 	if (!t)
-		return err_nomem(err);
+		return no_mapper(err, "device-mapper does not answer", ENODEV);
 	if (!dm_task_run(t) || !dm_task_get_info(t, &info))
 		return no_mapper(err, "cannot look up a mapping", dm_task_get_errno(t));
 	if (info.exists) {
@@ -163,7 +163,7 @@ static int dm_list(void *ctx, char ***ret, struct err **err)
 	unsigned int next;
 
 	if (!t)
-		return err_nomem(err);
+		return no_mapper(err, "device-mapper does not answer", ENODEV);
 	if (!dm_task_run(t) || !(n = dm_task_get_names(t)))
 		return no_mapper(err, "cannot list the mappings", dm_task_get_errno(t));
 	for (; n->dev; n = (struct dm_names *)((char *)n + next)) {
@@ -187,7 +187,7 @@ static int dm_remove(void *ctx, const char *name, struct err **err)
 	int done, errnum;
 
 	if (!t)
-		return err_nomem(err);
+		return no_mapper(err, "device-mapper does not answer", ENODEV);
 	if (!dm_task_retry_remove(t) || !dm_task_set_cookie(t, &cookie, 0))
 		return no_mapper(err, "cannot prepare a removal", dm_task_get_errno(t));
 	done = dm_task_run(t);
