@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * Where a passphrase can come from: one file per source. keysrc/ includes kbs/ (and later vtpm/), wire/, base/. It knows nothing
+ * of volumes or devices; the engine hands it names.
+ */
+#ifndef CRYPTATTEST_KEYSRC_KEYSRC_H
+#define CRYPTATTEST_KEYSRC_KEYSRC_H
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "kbs/session.h"
+
+struct key_source {
+	const char *kind; /* "kbs", "file", "prompt": goes into the status record */
+	/* The bytes as the source gives them (document or raw). Classes: contracts.md 4; file and prompt: ERR_CONFIG. */
+	int (*fetch)(struct key_source *self, const char *path, struct secret **ret, struct err **err);
+	/* Is this answer of the provisioner plugin (another outer format)? */
+	bool (*provisioner)(struct key_source *self, const char *path);
+	/* "kbs main at https://..., protocol 0.4.0" for the report; may be NULL. */
+	char *(*describe)(struct key_source *self);
+	void (*destroy)(struct key_source *self);
+};
+
+int keysrc_kbs_new(const struct kbs_params *params, struct key_source **ret, struct err **err);
+struct kbs_session *keysrc_kbs_session(struct key_source *src); /* NULL when it is another kind */
+/* A key file, whole content (contracts.md 2: nothing is stripped). Refuses a file that others may read. */
+int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err);
+/* The terminal, echo off. Refuses when stdin is not a terminal. */
+int keysrc_prompt_new(struct key_source **ret, struct err **err);
+void keysrc_free(struct key_source *src);
+/* Passphrase on stdin or from a key file, for `recover` and `document`: stdin loses one final newline, files lose nothing. */
+int keysrc_read_passphrase(const char *key_file, const char *what, struct secret **ret, struct err **err);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* Passphrases from this machine: key files, the terminal, standard input. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fileio.h"
+#include "base/text.h"
+#include "keysrc/keysrc.h"
+
+#define PASSPHRASE_MAX (64 * 1024) /* contracts.md 2: a document is at most this long */
+
+struct local_source {
+	struct key_source base;
+	int root_fd;
+};
+
+static void local_destroy(struct key_source *self)
+{
+	free(self);
+}
+
+static bool never_provisioner(struct key_source *self, const char *path)
+{
+	(void)self;
+	(void)path;
+	return false;
+}
+
+static int read_key_file(int dirfd, const char *path, struct secret **ret, struct err **err)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return err_set_errno(err, ERR_CONFIG, "key-file", errno, "cannot open key file %s", path);
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(err, ERR_CONFIG, "key-file", errno, "cannot stat key file %s", path);
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return err_set(err, ERR_CONFIG, "key-file", "key file %s is not a file or pipe", path);
+	if (S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+		err_set(err, ERR_CONFIG, "key-file-mode", "key file %s may be read by others (mode %04o)", path,
+			(unsigned int)(st.st_mode & 07777));
+		return err_hint(err, "chmod 600 %s", path);
+	}
+	if (secret_read_fd(fd, PASSPHRASE_MAX, ret, err) < 0)
+		return err_wrap(err, "key file %s", path);
+	return 0;
+}
+
+static int file_fetch(struct key_source *self, const char *path, struct secret **ret, struct err **err)
+{
+	struct local_source *l = (struct local_source *)self;
+
+	while (l->root_fd != AT_FDCWD && *path == '/')
+		path++;
+	return read_key_file(l->root_fd, path, ret, err);
+}
+
+static struct local_source *local_new(const char *kind, struct err **err)
+{
+	struct local_source *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		err_nomem(err);
+		return NULL;
+	}
+	l->base.kind = kind;
+	l->base.provisioner = never_provisioner;
+	l->base.destroy = local_destroy;
+	return l;
+}
+
+int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err)
+{
+	struct local_source *l = local_new("file", err);
+
+	if (!l)
+		return -1;
+	l->root_fd = root_fd;
+	l->base.fetch = file_fetch;
+	*ret = &l->base;
+	return 0;
+}
+
+/* One line from the terminal with echo off; the terminal is restored on every path. */
+static int ask_terminal(const char *what, struct secret **ret, struct err **err)
+{
+	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	_cleanup_secret_ struct secret *s = NULL;
+	struct termios old, quiet;
+	int rc = 0;
+	char c;
+
+	if (tty < 0 || tcgetattr(tty, &old) < 0)
+		return err_set_errno(err, ERR_CONFIG, "prompt", errno, "no terminal to ask on");
+	if (secret_new(4096, &s, err) < 0)
+		return -1;
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
+		return err_set_errno(err, ERR_CONFIG, "prompt", errno, "cannot turn echo off");
+	dprintf(tty, "Passphrase for %s: ", what);
+	for (;;) {
+		ssize_t n = read(tty, &c, 1);
+
+		if (n <= 0) {
+			rc = err_set(err, ERR_TIMEOUT, "prompt", "input ended before a passphrase was given");
+			break;
+		}
+		if (c == '\n')
+			break;
+		rc = secret_append(s, &c, 1, err);
+		if (rc < 0) {
+			err_reclass(err, ERR_CONFIG);
+			break;
+		}
+	}
+	wipe(&c, 1);
+	tcsetattr(tty, TCSAFLUSH, &old);
+	dprintf(tty, "\n");
+	if (rc == 0)
+		*ret = TAKE_PTR(s);
+	return rc;
+}
+
+static int prompt_fetch(struct key_source *self, const char *path, struct secret **ret, struct err **err)
+{
+	(void)self;
+	return ask_terminal(path && *path ? path : "the volume", ret, err);
+}
+
+int keysrc_prompt_new(struct key_source **ret, struct err **err)
+{
+	struct local_source *l = local_new("prompt", err);
+
+	if (!l)
+		return -1;
+	l->base.fetch = prompt_fetch;
+	*ret = &l->base;
+	return 0;
+}
+
+int keysrc_read_passphrase(const char *key_file, const char *what, struct secret **ret, struct err **err)
+{
+	_cleanup_secret_ struct secret *s = NULL;
+	size_t len;
+
+	if (key_file && !text_eq(key_file, "-"))
+		return read_key_file(AT_FDCWD, key_file, ret, err);
+	if (isatty(STDIN_FILENO))
+		return ask_terminal(what, ret, err);
+	if (secret_read_fd(STDIN_FILENO, PASSPHRASE_MAX, &s, err) < 0)
+		return err_wrap(err, "passphrase on standard input");
+	len = secret_len(s);
+	if (len && secret_cdata(s)[len - 1] == '\n')
+		secret_set_len(s, len - 1);
+	*ret = TAKE_PTR(s);
+	return 0;
+}
