@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * Progress of one run (contracts.md 5): JSON lines on --status-fd, a table for --timings. Phases: preflight, device, header,
+ * net, auth, evidence, attest, get, open, activate, verify, cap, publish. Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef CRYPTATTEST_UNLOCK_EVENTS_H
+#define CRYPTATTEST_UNLOCK_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+struct events;
+
+/* fd -1: no lines. A reader that went away never stops an unlock. */
+int events_new(int status_fd, struct events **ret, struct err **err);
+void events_free(struct events *ev);
+/* volume may be NULL. A NULL ev does nothing. */
+void events_start(struct events *ev, const char *phase, const char *volume);
+void events_end(struct events *ev, const char *phase, const char *volume, bool ok, const char *id);
+/* Ends the phase with the fate of rc and err; returns rc. */
+int events_done(struct events *ev, const char *phase, const char *volume, int rc, struct err *const *err);
+/* Aligned table: phase, volume, start offset, milliseconds. */
+void events_print_timings(const struct events *ev, FILE *out);
+uint64_t events_total_ms(const struct events *ev);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* One volume on its way through a run; internal to unlock/. */
+#ifndef CRYPTATTEST_UNLOCK_JOB_H
+#define CRYPTATTEST_UNLOCK_JOB_H
+
+#include "luks/volume.h"
+#include "state/state.h"
+#include "unlock/unlock.h"
+
+enum job_stage {
+	JOB_NEW,
+	JOB_AUDITED,  /* header copied, sealed, found good */
+	JOB_ALREADY,  /* mapped by us earlier in this boot, table checked again */
+	JOB_VERIFIED, /* key held, identity proved, trial activation done and gone again */
+	JOB_OPEN,     /* public */
+	JOB_FAILED,
+};
+
+struct job {
+	const struct config_volume *conf;
+	enum job_stage stage;
+	struct luks_policy policy;
+	struct luks_device dev;
+	struct luks_header header;
+	struct luks_volume *volume;
+	struct secret *key;
+	int slot;
+	char vk_id[65], header_id[65];
+	char dm_uuid[160];
+	char *source; /* "kbs main (...)" for the report; owned */
+	const char *source_kind;
+	const char *step; /* where it is, for the error line */
+	struct err *err;
+};
+
+struct run {
+	const struct unlock_env *env;
+	const struct unlock_options *opt;
+	struct deadline deadline;
+	uint64_t start_ns; /* `wait` of optional volumes counts from here, for all of them at once */
+	struct state *state;
+	int lock_fd;
+	struct job *jobs;
+	size_t n_jobs;
+	const char *cap;
+	struct err *err; /* of the run itself */
+	bool in_initrd;
+};
+
+/* prepare.c: device, sealed copy, audit (H), mapping of that name. On failure the job is JOB_FAILED with its err. */
+void job_prepare(struct run *run, struct job *job);
+/* acquire.c: secrets for every JOB_AUDITED job, each then through job_open(). One session per key broker. */
+void jobs_acquire(struct run *run);
+/* open.c: document checks, K1-K4, trial activation under a private name (K6), deactivated again. */
+void job_open(struct run *run, struct job *job, const struct secret *secret, bool provisioner);
+/* open.c: public name, read back once more. */
+void job_publish(struct run *run, struct job *job);
+void job_fail(struct job *job, struct err *err); /* takes err */
+void job_clear(struct job *job);
+
+/* report.c */
+int run_record(struct run *run, const char *result, int exit_code, struct err **err);
+int run_exit_code(const struct run *run);
+void run_print(const struct run *run);
+
+/* facts.c: template values, init-data text, where we run */
+struct init_data;
+int facts_init_data_text(const struct unlock_env *env, char **ret_text, struct err **err); /* NULL when there is none */
+int facts_expand_path(const struct unlock_env *env, const struct job *job, const struct init_data *id, char **ret,
+		      struct err **err);
+bool facts_in_initrd(const struct unlock_env *env);
+
+/* guard.c: signals and the deadline that acts by itself */
+void guard_start(const struct unlock_env *env, bool boot, struct deadline d);
+void guard_stop(void);
+
+/* on_failure.c: `on-failure` under --boot; returns only for `continue`. */
+void on_failure(const struct unlock_env *env, int exit_code);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* One unlock, top to bottom (architecture.md 3). */
+#include "unlock/unlock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "unlock/exitcode.h"
+#include "unlock/job.h"
+
+static bool wanted(const struct run *run, const struct config_volume *v)
+{
+	if (!run->opt->all) {
+		for (char *const *n = run->opt->names; n && *n; n++)
+			if (text_eq(*n, v->name))
+				return true;
+		return false;
+	}
+	if (v->mode == MODE_MANUAL)
+		return false;
+	/* At boot each phase opens its own volumes: the cap lies between them. */
+	if (run->opt->boot)
+		return (v->phase == PHASE_INITRD) == run->in_initrd;
+	return true;
+}
+
+static int select_jobs(struct run *run)
+{
+	const struct config *c = run->env->config;
+	size_t n = 0;
+
+	for (char *const *name = run->opt->names; name && *name; name++) {
+		const struct config_volume *v = config_find_volume(c, *name);
+
+		if (!v) {
+			err_set(&run->err, ERR_CONFIG, "volume-unknown", "no volume \"%s\" in the configuration", *name);
+			return err_hint(&run->err, "`cryptattest config --show` lists the volumes");
+		}
+		if (v->mode == MODE_MANUAL && !run->opt->recover) {
+			err_set(&run->err, ERR_NOTHING, "volume-manual", "volume \"%s\" has mode = manual", *name);
+			return err_hint(&run->err, "open it by hand: cryptattest recover %s", *name);
+		}
+	}
+	for (struct config_volume **v = c->volumes; *v; v++)
+		n += wanted(run, *v);
+	if (!n) {
+		err_set(&run->err, ERR_NOTHING, "no-volume", "no volume to open here");
+		return err_hint(&run->err, "add a [volume NAME] section, see cryptattest.conf(5)");
+	}
+	run->jobs = calloc(n, sizeof(*run->jobs));
+	if (!run->jobs)
+		return err_nomem(&run->err);
+	for (struct config_volume **v = c->volumes; *v; v++) {
+		struct job *job = &run->jobs[run->n_jobs];
+
+		if (!wanted(run, *v))
+			continue;
+		job->conf = *v;
+		job->dev.fd = -1;
+		job->header.memfd = -1;
+		job->slot = -1;
+		run->n_jobs++;
+	}
+	return 0;
+}
+
+static int begin(struct run *run)
+{
+	unsigned int swept = 0;
+
+	if (select_jobs(run) < 0)
+		return -1;
+	if (state_lock(run->env->root_fd, run->deadline, &run->lock_fd, &run->err) < 0)
+		return -1;
+	if (state_load(run->env->root_fd, &run->state, &run->err) < 0)
+		return -1;
+	/* What a killed agent left is never public and blocks the disk: remove it first (boot-integration.md 14.6). */
+	if (mapper_sweep_private(run->env->platform->mapper, &swept, &run->err) < 0)
+		return -1;
+	if (swept)
+		log_info("removed %u private mapping%s left by an earlier run", swept, swept == 1 ? "" : "s");
+	return 0;
+}
+
+static bool a_required_job_failed(const struct run *run)
+{
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (run->jobs[i].stage == JOB_FAILED && run->jobs[i].conf->required)
+			return true;
+	return false;
+}
+
+/* A secret that will not be used is not fetched: the others of this phase are reported as not tried. */
+static void give_up_the_rest(struct run *run, const char *why)
+{
+	for (size_t i = 0; i < run->n_jobs; i++) {
+		struct job *job = &run->jobs[i];
+		struct err *err = NULL;
+
+		if (job->stage != JOB_AUDITED && job->stage != JOB_NEW)
+			continue;
+		err_set(&err, ERR_DEVICE, "not-tried", "not tried: %s", why);
+		job_fail(job, err);
+	}
+}
+
+static int cap_then_publish(struct run *run)
+{
+	bool opened = false;
+
+	for (size_t i = 0; i < run->n_jobs; i++)
+		opened |= run->jobs[i].stage == JOB_VERIFIED;
+	if (!opened)
+		return 0;
+	events_start(run->env->events, "cap", NULL);
+	if (events_done(run->env->events, "cap", NULL, unlock_cap(run->env, &run->cap, &run->err), &run->err) < 0) {
+		/* Nothing uncapped ever bears the name that the boot mounts. */
+		for (size_t i = 0; i < run->n_jobs; i++) {
+			struct err *err = NULL;
+
+			if (run->jobs[i].stage != JOB_VERIFIED)
+				continue;
+			err_set(&err, ERR_CAP, "cap", "%s", err_message(run->err));
+			run->jobs[i].step = "cap";
+			job_fail(&run->jobs[i], err);
+		}
+		return -1;
+	}
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (run->jobs[i].stage == JOB_VERIFIED)
+			job_publish(run, &run->jobs[i]);
+	return 0;
+}
+
+static void work(struct run *run)
+{
+	if (begin(run) < 0)
+		return;
+	if (run_record(run, "running", 0, &run->err) < 0)
+		return;
+	/* Required volumes first: an optional one that is absent is waited for only after them. */
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (run->jobs[i].conf->required)
+			job_prepare(run, &run->jobs[i]);
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (!run->jobs[i].conf->required)
+			job_prepare(run, &run->jobs[i]);
+	/* No packet leaves before every required header of this phase has passed. */
+	if (a_required_job_failed(run))
+		give_up_the_rest(run, "a required volume failed before any secret was asked for");
+	else
+		jobs_acquire(run);
+	cap_then_publish(run);
+}
+
+static void end(struct run *run, int code)
+{
+	_cleanup_err_ struct err *err = NULL;
+
+	if (run->state && run->n_jobs && run->lock_fd >= 0 && run_record(run, code == EXIT_OK ? "ok" : "failed", code, &err) < 0)
+		log_warning("status record: %s", err_message(err));
+	run_print(run);
+	for (size_t i = 0; i < run->n_jobs; i++)
+		job_clear(&run->jobs[i]);
+	free(run->jobs);
+	state_free(run->state);
+	err_free(run->err);
+	if (run->lock_fd >= 0)
+		close(run->lock_fd);
+}
+
+int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
+{
+	struct run run = { .env = env, .opt = opt, .lock_fd = -1, .cap = "pending" };
+	int code;
+
+	run.start_ns = clock_ns();
+	run.in_initrd = facts_in_initrd(env);
+	run.deadline = deadline_in_ms(env->config->deadline_ms);
+	guard_start(env, opt->boot, run.deadline);
+	work(&run);
+	code = run_exit_code(&run);
+	end(&run, code);
+	guard_stop();
+	if (opt->boot && run.in_initrd && code != EXIT_OK && code != EXIT_NOTHING)
+		on_failure(env, code);
+	return code;
+}

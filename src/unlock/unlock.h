@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * The engine: the only place where a secret, a volume and a decision meet. May include everything but cli/. The life of one
+ * unlock is readable top to bottom in run.c (architecture.md 3).
+ */
+#ifndef CRYPTATTEST_UNLOCK_UNLOCK_H
+#define CRYPTATTEST_UNLOCK_UNLOCK_H
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "config/config.h"
+#include "http/transport.h"
+#include "unlock/events.h"
+#include "unlock/platform.h"
+
+/* What every verb has. Nothing here is owned. */
+struct unlock_env {
+	const struct platform *platform;
+	int root_fd;
+	const struct config *config;
+	struct transport *transport; /* forked first thing in main(); NULL in verbs without network */
+	struct events *events;
+};
+
+struct unlock_options {
+	char *const *names; /* NULL-terminated; NULL with all */
+	bool all;
+	bool boot;		      /* waits of the phase, on-failure, deadline that acts by itself */
+	const struct secret *recover; /* by hand: this passphrase instead of any source; exactly one name */
+};
+
+/* Returns an exit code (exitcode.h); has printed one line per volume and written the status record. */
+int unlock_run(const struct unlock_env *env, const struct unlock_options *opt);
+
+/* Handshake only, for `attest`: the session stays in *ret_source (keysrc_kbs_session). */
+struct key_source;
+int unlock_attest(const struct unlock_env *env, const struct config_kbs *kbs, struct deadline d, struct key_source **ret_source,
+		  struct err **err);
+
+int unlock_lock_volume(const struct unlock_env *env, const char *name, struct err **err);
+/* Idempotent. *ret_state becomes what the record says: "none", "off". ERR_CAP when `cap = required` cannot be met. */
+int unlock_cap(const struct unlock_env *env, const char **ret_state, struct err **err);
+
+#endif
