@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* unlock, recover, lock, cap: the verbs with effects. */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "keysrc/keysrc.h"
+#include "state/state.h"
+#include "unlock/exitcode.h"
+
+#define CAP_LOCK_WAIT_MS 60000
+
+static int run(struct cli *cli, const struct unlock_options *opt)
+{
+	struct unlock_env env;
+	struct err *err = NULL;
+
+	if (cli_need_config(cli, &err) < 0)
+		return cli_fail(err);
+	env = cli_env(cli);
+	return unlock_run(&env, opt);
+}
+
+int cmd_unlock(struct cli *cli)
+{
+	struct unlock_options opt = { .names = cli->opts.args, .all = cli->opts.all, .boot = cli->opts.boot };
+	struct err *err = NULL;
+
+	if (cli->opts.all == (cli->opts.n_args > 0)) {
+		err_set(&err, ERR_CONFIG, "usage", cli->opts.all ? "--all and volume names exclude each other" :
+								   "which volume? name one, or say --all");
+		return cli_fail(err);
+	}
+	return run(cli, &opt);
+}
+
+int cmd_recover(struct cli *cli)
+{
+	struct unlock_options opt = { .names = cli->opts.args };
+	_cleanup_secret_ struct secret *pass = NULL;
+	struct err *err = NULL;
+
+	if (cli_need_config(cli, &err) < 0)
+		return cli_fail(err);
+	if (!config_find_volume(cli->config, cli->opts.args[0])) {
+		err_set(&err, ERR_CONFIG, "volume-unknown", "no volume \"%s\" in the configuration", cli->opts.args[0]);
+		err_hint(&err, "`cryptattest config --show` lists the volumes");
+		return cli_fail(err);
+	}
+	if (keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, &err) < 0)
+		return cli_fail(err);
+	opt.recover = pass;
+	return run(cli, &opt);
+}
+
+int cmd_lock(struct cli *cli)
+{
+	struct unlock_env env = cli_env(cli);
+	struct err *err = NULL;
+
+	if (!text_is_volume_name(cli->opts.args[0])) {
+		err_set(&err, ERR_CONFIG, "usage", "\"%s\" is not a volume name", cli->opts.args[0]);
+		return cli_fail(err);
+	}
+	if (unlock_lock_volume(&env, cli->opts.args[0], &err) < 0)
+		return cli_fail(err);
+	log_info("%s: closed", cli->opts.args[0]);
+	return EXIT_OK;
+}
+
+static int cap_and_record(struct cli *cli, const char **word, struct err **err)
+{
+	struct unlock_env env = cli_env(cli);
+	_cleanup_close_ int lock = -1;
+	struct state *st = NULL;
+	int rc;
+
+	if (state_lock(cli->root_fd, deadline_in_ms(CAP_LOCK_WAIT_MS), &lock, err) < 0)
+		return -1;
+	if (unlock_cap(&env, word, err) < 0 || state_load(cli->root_fd, &st, err) < 0)
+		return -1;
+	rc = state_set(&st->cap, *word, err);
+	if (rc == 0)
+		rc = state_save(cli->root_fd, st, err);
+	state_free(st);
+	return rc;
+}
+
+int cmd_cap(struct cli *cli)
+{
+	const char *word = "";
+	struct err *err = NULL;
+
+	if (cli_need_config(cli, &err) < 0 || cap_and_record(cli, &word, &err) < 0)
+		return cli_fail(err);
+	log_info("cap: %s", text_eq(word, "off") ? "off by configuration" : "none: this release drives no run-time register");
+	return EXIT_OK;
+}

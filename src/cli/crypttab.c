@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "cli/crypttab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+struct line {
+	char *name, *source, *key, *options;
+};
+
+/* Fields are separated by blanks; missing ones are NULL. text is cut up in place. */
+static struct line split(char *text)
+{
+	struct line l = { 0 };
+	char *save = NULL;
+
+	l.name = strtok_r(text, " \t", &save);
+	l.source = strtok_r(NULL, " \t", &save);
+	l.key = strtok_r(NULL, " \t", &save);
+	l.options = strtok_r(NULL, " \t", &save);
+	return l;
+}
+
+/* Value of the last `option=` in the comma list, or NULL. */
+static char *option_value(const char *options, const char *option, bool *failed)
+{
+	size_t n = strlen(option);
+	char *value = NULL;
+
+	for (const char *p = options; p && *p;) {
+		size_t len = strcspn(p, ",");
+
+		if (len > n && strncmp(p, option, n) == 0 && p[n] == '=') {
+			free(value);
+			value = strndup(p + n + 1, len - n - 1);
+			*failed |= !value;
+		}
+		p += len + (p[len] == ',');
+	}
+	return value;
+}
+
+static void check_line(const char *file, unsigned int number, char *text, const struct config *config, struct buf *problems,
+		       bool *failed)
+{
+	_cleanup_free_ char *keyscript = NULL;
+	const struct config_volume *v;
+	struct line l = split(text);
+
+	if (!l.name || *l.name == '#')
+		return;
+	v = config_find_volume(config, l.name);
+	if (!v)
+		return;
+	keyscript = option_value(l.options, "keyscript", failed);
+	if (!keyscript)
+		buf_printf(problems,
+			   "%s:%u: \"%s\" is opened by cryptattest, but this line lets stock tools prompt for it or open it; to do: "
+			   "add keyscript=%s to its options\n",
+			   file, number, l.name, REFUSE_KEYSCRIPT);
+	else if (!text_eq(keyscript, REFUSE_KEYSCRIPT))
+		buf_printf(problems,
+			   "%s:%u: \"%s\" is opened by cryptattest, but this line has keyscript=%s; to do: make it keyscript=%s\n",
+			   file, number, l.name, keyscript, REFUSE_KEYSCRIPT);
+	if (l.key && !text_eq(l.key, "none") && !text_eq(l.key, "-"))
+		buf_printf(problems, "%s:%u: \"%s\" has key file %s, which opens it without our checks; to do: make it \"none\"\n", file,
+			   number, l.name, l.key);
+}
+
+int crypttab_check(const char *file, const char *text, size_t len, const struct config *config, struct buf *problems,
+		   struct err **err)
+{
+	const char *end = text + len;
+	size_t before = problems->len;
+	bool failed = false;
+	unsigned int number = 0;
+
+	while (text < end) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((nl ? nl : end) - text);
+		_cleanup_free_ char *line = strndup(text, n);
+
+		if (!line)
+			return err_nomem(err);
+		check_line(file, ++number, line, config, problems, &failed);
+		text += n + (nl ? 1 : 0);
+	}
+	if (failed)
+		return err_nomem(err);
+	if (buf_check(problems, err) < 0)
+		return -1;
+	if (problems->len == before)
+		return 0;
+	return err_set(err, ERR_CONFIG, "crypttab", "%s leaves a door open beside cryptattest", file);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* cryptattest: start-up hygiene (S1, S2, architecture.md 3 step 1), then one verb. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "kbs/session.h"
+#include "unlock/exitcode.h"
+#include "wire/json.h"
+
+/*
+ * The kernel hands unknown NAME=VALUE words of its command line to init as environment, and the host may write that line: nothing
+ * of it reaches OpenSSL, libcurl (proxies) or libdevmapper.
+ */
+static int clean_environment(void)
+{
+	_cleanup_free_ char *term = NULL;
+
+	if (getenv("TERM"))
+		term = text_dup(getenv("TERM"));
+	if (clearenv() != 0 || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) != 0)
+		return -1;
+	return term && strlen(term) < 64 ? setenv("TERM", term, 1) : 0;
+}
+
+static int open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return errno == ENOENT || errno == ENODEV ? 0 : -1;
+	} while (fd <= STDERR_FILENO);
+	return close(fd);
+}
+
+static int harden_process(void)
+{
+	const struct rlimit no_core = { 0, 0 };
+	struct rlimit mem = { 64UL << 20, 64UL << 20 };
+
+	umask(077);
+	signal(SIGPIPE, SIG_IGN); /* a reader of --status-fd that went away never stops an unlock */
+	if (open_standard_fds() < 0 || clean_environment() < 0)
+		return -1;
+	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -1;
+	setrlimit(RLIMIT_MEMLOCK, &mem); /* may be refused to users; `check` and `document` work with less */
+	return 0;
+}
+
+static void print_version(void)
+{
+	printf("cryptattest %s\n", PACKAGE_VERSION);
+	printf("evidence: snp-configfs snp-ioctl tdx-configfs; kbs protocol: 0.4.0 0.2.0 0.1.1 0.1.0; vtpm: no\n");
+}
+
+static int usage_error(const char *what)
+{
+	log_error("%s; `cryptattest --help` lists the commands", what);
+	return EXIT_USAGE;
+}
+
+static int run_verb(const struct verb *verb, struct cli *cli)
+{
+	struct err *err = NULL;
+	int code;
+
+	if (verb->network && transport_start(kbs_reduce, &cli->transport, &err) < 0)
+		return cli_fail(err);
+	cli->root_fd = open(cli->platform->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cli->root_fd < 0) {
+		err_set_errno(&err, ERR_INTERNAL, "root", errno, "cannot open %s", cli->platform->root);
+		return cli_fail(err);
+	}
+	if (events_new(cli->opts.status_fd, &cli->events, &err) < 0)
+		return cli_fail(err);
+	code = verb->run(cli);
+	if (cli->opts.timings)
+		events_print_timings(cli->events, stderr);
+	events_free(cli->events);
+	transport_stop(cli->transport);
+	config_free(cli->config);
+	close(cli->root_fd);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .platform = &platform, .root_fd = -1 };
+	struct err *err = NULL;
+	const struct verb *verb;
+	int rc;
+
+	log_init("cryptattest", LOGL_INFO, false);
+	if (harden_process() < 0)
+		return usage_error("cannot set up a safe process");
+	json_use_wiping_allocator();
+	if (argc < 2)
+		return usage_error("no command given");
+	if (text_eq(argv[1], "--version") || text_eq(argv[1], "-V")) {
+		print_version();
+		return EXIT_OK;
+	}
+	if (text_eq(argv[1], "--help") || text_eq(argv[1], "-h") || text_eq(argv[1], "help")) {
+		verb = argc > 2 ? verb_find(argv[2]) : NULL;
+		if (verb)
+			opts_help(stdout, verb);
+		else
+			cli_help(stdout);
+		return EXIT_OK;
+	}
+	verb = verb_find(argv[1]);
+	if (!verb) {
+		err_set(&err, ERR_CONFIG, "usage", "no command \"%s\"", argv[1]);
+		err_hint(&err, "`cryptattest --help` lists the commands");
+		return cli_fail(err);
+	}
+	rc = opts_parse(verb, argc - 1, argv + 1, &cli.opts, &err);
+	if (rc < 0)
+		return cli_fail(err);
+	if (rc > 0) {
+		opts_help(stdout, verb);
+		return EXIT_OK;
+	}
+	log_init("cryptattest", cli.opts.debug ? LOGL_DEBUG : cli.opts.quiet ? LOGL_WARNING : LOGL_INFO, cli.opts.boot);
+	return run_verb(verb, &cli);
+}

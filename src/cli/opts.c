@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* One table of options; each verb names those it takes, any other is a usage error. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/cli.h"
+
+enum kind { FLAG, STRING, NUMBER };
+
+static const struct option_def {
+	const char *name;
+	unsigned int bit; /* 0: every verb */
+	enum kind kind;
+	size_t offset;
+	const char *arg, *doc;
+} defs[] = {
+#define O(field) offsetof(struct cli_opts, field)
+	{ "all", OPT_ALL, FLAG, O(all), NULL, "every configured volume that is not manual" },
+	{ "boot", OPT_BOOT, FLAG, O(boot), NULL, "called by the boot: wait for devices and network, then act as on-failure says" },
+	{ "check", OPT_CHECK, FLAG, O(check), NULL, "check the configuration and say what is wrong (default)" },
+	{ "show", OPT_SHOW, FLAG, O(show), NULL, "print the effective configuration with file and line" },
+	{ "crypttab", OPT_CRYPTTAB, STRING, O(crypttab), "FILE", "also check that FILE's lines for our volumes always refuse" },
+	{ "config", OPT_CONFIG, STRING, O(config), "FILE|DIR", "read this instead of the installed configuration" },
+	{ "decode", OPT_DECODE, STRING, O(decode), "FILE", "decode a saved report, quote or Trustee evidence object" },
+	{ "verify", OPT_VERIFY, STRING, O(verify), "FILE", "verify it; takes the options of `cryptattest-kbs verify`" },
+	{ "format", OPT_FORMAT, STRING, O(format), "trustee|raw", "trustee: the object a Trustee KBS takes; raw: bytes" },
+	{ "report-data", OPT_REPORT_DATA, STRING, O(report_data), "HEX", "up to 64 bytes, padded on the right with zeros" },
+	{ "output", OPT_OUTPUT, STRING, O(output), "FILE", "write there instead of standard output" },
+	{ "name", OPT_NAME, STRING, O(name), "NAME", "volume name the secret is for" },
+	{ "key-file", OPT_KEY_FILE, STRING, O(key_file), "FILE", "passphrase from FILE (whole content) instead of standard input" },
+	{ "keyslot", OPT_KEYSLOT, NUMBER, O(keyslot), "N", "only this keyslot" },
+	{ "pins", OPT_PINS, FLAG, O(pins), NULL, "print the lines for the configuration instead of the document" },
+	{ "profile", OPT_PROFILE, STRING, O(profile), "strict|compat", "header profile" },
+	{ "source", OPT_SOURCE, STRING, O(source), "NAME", "which [kbs NAME] section (default: the first)" },
+	{ "json", OPT_JSON, FLAG, O(json), NULL, "machine-readable output" },
+	{ "status-fd", OPT_STATUS_FD, NUMBER, O(status_fd), "N", "one JSON object per phase on this descriptor" },
+	{ "timings", OPT_TIMINGS, FLAG, O(timings), NULL, "table of phases on standard error" },
+	{ "debug", 0, FLAG, O(debug), NULL, "say everything; never a secret" },
+	{ "quiet", 0, FLAG, O(quiet), NULL, "warnings and errors only" },
+#undef O
+};
+
+#define LONG_BASE 1000
+
+static bool takes(const struct verb *verb, const struct option_def *d)
+{
+	return !d->bit || (verb->options & d->bit);
+}
+
+static int store(const struct option_def *d, const char *value, struct cli_opts *o, struct err **err)
+{
+	char *base = (char *)o;
+	uint64_t n;
+
+	switch (d->kind) {
+	case FLAG:
+		*(bool *)(base + d->offset) = true;
+		return 0;
+	case STRING:
+		*(const char **)(void *)(base + d->offset) = value;
+		return 0;
+	case NUMBER:
+		if (text_u64(value, 0, 1 << 20, &n, err) < 0)
+			return err_wrap(err, "--%s", d->name);
+		*(int *)(void *)(base + d->offset) = (int)n;
+		return 0;
+	}
+	return 0;
+}
+
+static int unknown_option(const struct verb *verb, const char *word, struct err **err)
+{
+	const char *names[ARRAY_SIZE(defs) + 1] = { NULL };
+	const char *nearest;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(defs); i++)
+		if (takes(verb, &defs[i]))
+			names[n++] = defs[i].name;
+	nearest = text_starts(word, "--") ? text_nearest(word + 2, names) : NULL;
+	err_set(err, ERR_CONFIG, "usage", "%s does not take %s", verb->name, word);
+	return nearest ? err_hint(err, "did you mean --%s?", nearest) : err_hint(err, "see `cryptattest help %s`", verb->name);
+}
+
+static int check_positional(const struct verb *verb, const struct cli_opts *o, struct err **err)
+{
+	if (o->n_args >= verb->min_args && (verb->max_args < 0 || o->n_args <= verb->max_args))
+		return 0;
+	err_set(err, ERR_CONFIG, "usage", "%s needs: %s", verb->name, *verb->args ? verb->args : "no arguments");
+	return err_hint(err, "see `cryptattest help %s`", verb->name);
+}
+
+int opts_parse(const struct verb *verb, int argc, char **argv, struct cli_opts *ret, struct err **err)
+{
+	struct option longs[ARRAY_SIZE(defs) + 2] = { 0 };
+	size_t n = 0;
+	int c;
+
+	*ret = (struct cli_opts){ .status_fd = -1, .keyslot = -1, .argc = argc, .argv = argv };
+	/* `evidence --verify` shares its options with the server's program: they are parsed there. */
+	if (verb->raw)
+		for (int i = 1; i < argc; i++)
+			if (text_eq(argv[i], "--verify") || text_starts(argv[i], "--verify=")) {
+				ret->verify = i + 1 < argc ? argv[i + 1] : "";
+				return 0;
+			}
+	for (size_t i = 0; i < ARRAY_SIZE(defs); i++)
+		if (takes(verb, &defs[i]))
+			longs[n++] = (struct option){ defs[i].name, defs[i].kind == FLAG ? no_argument : required_argument, NULL,
+						      LONG_BASE + (int)i };
+	longs[n] = (struct option){ "help", no_argument, NULL, 'h' };
+	opterr = 0;
+	optind = 0;
+	for (;;) {
+		int at = optind ? optind : 1;
+
+		c = getopt_long(argc, argv, ":hv", longs, NULL);
+		if (c == -1)
+			break;
+		if (c == 'h')
+			return 1;
+		if (c == 'v')
+			ret->debug = true;
+		else if (c == ':')
+			return err_set(err, ERR_CONFIG, "usage", "%s needs a value", argv[at]);
+		else if (c < LONG_BASE)
+			return unknown_option(verb, at < argc ? argv[at] : "that option", err);
+		else if (store(&defs[c - LONG_BASE], optarg, ret, err) < 0)
+			return -1;
+	}
+	ret->args = argv + optind;
+	ret->n_args = argc - optind;
+	return check_positional(verb, ret, err);
+}
+
+void opts_help(FILE *out, const struct verb *verb)
+{
+	fprintf(out, "cryptattest %s%s%s\n\n%s\n\n", verb->name, *verb->args ? " " : "", verb->args, verb->help);
+	for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
+		const struct option_def *d = &defs[i];
+		char left[64];
+
+		if (!takes(verb, d))
+			continue;
+		snprintf(left, sizeof(left), "--%s%s%s", d->name, d->arg ? " " : "", d->arg ? d->arg : "");
+		fprintf(out, "  %-28s %s\n", left, d->doc);
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "unlock/exitcode.h"
+
+int cli_fail(struct err *err)
+{
+	int code = exit_code_of(err_class(err));
+	const char *id = err_id(err), *hint = err_hint_text(err);
+
+	log_error("%s%s%s%s%s%s", err_message(err), *id ? " [" : "", id, *id ? "]" : "", *hint ? "; to do: " : "", hint);
+	err_free(err);
+	return code;
+}
+
+int cli_put(const char *text)
+{
+	if (fputs(text, stdout) == EOF || putchar('\n') == EOF || fflush(stdout) == EOF) {
+		log_error("cannot write to standard output");
+		return EXIT_INTERNAL;
+	}
+	return EXIT_OK;
+}
+
+int cli_need_config(struct cli *cli, struct err **err)
+{
+	if (cli->config)
+		return 0;
+	return config_load(&(struct config_options){ .root_fd = cli->root_fd,
+						     .path = cli->opts.config,
+						     .allow_http = cli->platform->allow_http },
+			   &cli->config, err);
+}
+
+struct unlock_env cli_env(const struct cli *cli)
+{
+	return (struct unlock_env){ .platform = cli->platform,
+				    .root_fd = cli->root_fd,
+				    .config = cli->config,
+				    .transport = cli->transport,
+				    .events = cli->events };
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* The real machine. tests/platform_test.c is the only other definition (contracts.md 9). */
+#include "unlock/platform.h"
+
+#include <sys/reboot.h>
+#include <unistd.h>
+
+static void power(bool poweroff)
+{
+	sync();
+	reboot(poweroff ? RB_POWER_OFF : RB_AUTOBOOT);
+}
+
+const struct platform platform = {
+	.name = "",
+	.tees = tee_providers,
+	.mapper = &mapper_dm,
+	.allow_http = false,
+	.allow_file_devices = false,
+	.root = "/",
+	.power = power,
+};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "unlock/exitcode.h"
+
+static const struct verb v_unlock = {
+	"unlock", "[VOLUME...|--all]", "open volumes: evidence, key broker, checks, mapping",
+	"Copies and audits each volume's header before any packet leaves, proves this machine to the key broker, opens\n"
+	"the volume under a private name, reads the kernel's table back, and only then publishes /dev/mapper/VOLUME.\n"
+	"A volume that is open already and was opened by us in this boot is a success.\n\n"
+	"  cryptattest unlock root --timings\n"
+	"  cryptattest unlock --all --boot          what the initramfs calls",
+	OPT_ALL | OPT_BOOT | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 0, -1, true, false, cmd_unlock
+};
+static const struct verb v_lock = { "lock", "VOLUME", "close a volume that we opened", "  cryptattest lock data", OPT_CONFIG, 1, 1,
+				    false, false, cmd_lock };
+static const struct verb v_recover = {
+	"recover", "VOLUME", "open a volume by hand with a passphrase",
+	"The same checks as unlock, but the passphrase comes from standard input or a key file. On a confidential VM the\n"
+	"console belongs to the host: type a passphrase only over a channel that you trust, such as ssh.\n\n"
+	"  cryptattest recover root < passphrase\n"
+	"  cryptattest recover root --key-file /root/escrow.key",
+	OPT_KEY_FILE | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 1, 1, false, false, cmd_recover
+};
+static const struct verb v_cap = { "cap", "", "close the door behind the boot phase (idempotent)",
+				   "Called from the ends of the boot scripts. This release drives no run-time register: the record says\n"
+				   "\"none\", and `cap = required` fails with exit code 12.",
+				   OPT_CONFIG, 0, 0, false, false, cmd_cap };
+static const struct verb v_check = {
+	"check", "[VOLUME|DEVICE|FILE]", "audit a LUKS2 header; no root, no network",
+	"Prints every check that fails: its id, the place in the header, what was found, what is allowed, and which switch\n"
+	"would accept it. Without an argument: all configured volumes.\n\n"
+	"  cryptattest check disk.img\n"
+	"  cryptattest check root --json",
+	OPT_JSON | OPT_PROFILE | OPT_CONFIG, 0, 1, false, false, cmd_check
+};
+static const struct verb v_document = {
+	"document", "DEVICE|FILE", "make the secret document for the key broker",
+	"Audits the header, opens the volume in memory and prints the document that binds the passphrase to this volume and\n"
+	"header. It holds the passphrase: standard output must not be a terminal. --pins prints only the public lines for the\n"
+	"configuration.\n\n"
+	"  cryptattest document disk.img --name root --key-file pass |\n"
+	"      cryptattest-kbs resource add --document default/web-042/root",
+	OPT_NAME | OPT_KEY_FILE | OPT_PINS | OPT_KEYSLOT | OPT_PROFILE | OPT_CONFIG, 1, 1, false, false, cmd_document
+};
+static const struct verb v_attest = { "attest", "", "handshake with the key broker, no secret",
+				      "Shows whether the broker accepts this machine, the claims of its token (not verified here) and the time\n"
+				      "each phase took.\n\n  cryptattest attest --source main",
+				      OPT_SOURCE | OPT_JSON | OPT_TIMINGS | OPT_STATUS_FD | OPT_CONFIG, 0, 0, true, false, cmd_attest };
+static const struct verb v_evidence = {
+	"evidence", "[--decode FILE|--verify FILE ...]", "fetch, decode or verify a report or quote",
+	"Without --decode and --verify: asks this machine's TEE. FILE is a raw SNP report, a raw TDX quote or a Trustee\n"
+	"evidence object. --verify takes the options of `cryptattest-kbs verify` (--tee, --vek, --ca, --test-root, ...).\n\n"
+	"  cryptattest evidence --decode report.bin --json\n"
+	"  cryptattest evidence --verify report.bin --vek vcek.der --ca ask_ark.pem",
+	OPT_DECODE | OPT_VERIFY | OPT_JSON | OPT_FORMAT | OPT_REPORT_DATA | OPT_OUTPUT | OPT_TIMINGS, 0, 0, false, true, cmd_evidence
+};
+static const struct verb v_explain = { "explain", "VOLUME", "what unlock would do, and why", "  cryptattest explain root",
+				       OPT_JSON | OPT_CONFIG, 1, 1, false, false, cmd_explain };
+static const struct verb v_status = { "status", "", "how volumes were opened in this boot", "  cryptattest status --json", OPT_JSON, 0, 0,
+				      false, false, cmd_status };
+static const struct verb v_config = { "config", "[--check|--show]", "check or show the configuration",
+				      "  cryptattest config --check --crypttab /etc/crypttab\n  cryptattest config --show",
+				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };
+
+const struct verb *const verbs[] = { &v_unlock, &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
+				     &v_attest, &v_evidence, &v_explain, &v_status, &v_config, NULL };
+
+const struct verb *verb_find(const char *name)
+{
+	for (const struct verb *const *v = verbs; *v; v++)
+		if (text_eq((*v)->name, name))
+			return *v;
+	return NULL;
+}
+
+void cli_help(FILE *out)
+{
+	fprintf(out, "cryptattest unlocks the encrypted disks of confidential virtual machines.\n\n");
+	for (const struct verb *const *v = verbs; *v; v++) {
+		char left[48];
+
+		snprintf(left, sizeof(left), "%s %s", (*v)->name, (*v)->args);
+		fprintf(out, "  %-42s %s\n", left, (*v)->summary);
+	}
+	fprintf(out, "\n`cryptattest help COMMAND` explains one. A first look at a machine:\n\n"
+		     "  cryptattest config --check         is the configuration sound?\n"
+		     "  cryptattest check                  are the volumes' headers what they should be?\n"
+		     "  cryptattest attest --timings       does the key broker accept this machine?\n"
+		     "  cryptattest explain root           what will the next boot do?\n\nExit codes:\n");
+	for (int i = 0; exit_code_text(i); i++)
+		fprintf(out, "  %2d  %s\n", i, exit_code_text(i));
+	fprintf(out, "\nManual: cryptattest(8), cryptattest.conf(5)\n");
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * The test platform (contracts.md 9): the agent's own objects over another table. Everything lies below one directory, named by
+ * CRYPTATTEST_TEST_ROOT and read before main() clears the environment: etc/, run/, dev/, tee/ (tests/lib/tee_testpki.h),
+ * mapper/ (tests/lib/mapper_recorder.h), power (one line per restart or power-off). Never installed.
+ */
+#include "unlock/platform.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/mapper_recorder.h"
+#include "tests/lib/tee_testpki.h"
+
+static char root[PATH_MAX / 2] = "/nonexistent";
+static char power_file[PATH_MAX];
+static struct mapper_recorder recorder;
+static struct mapper mapper;
+
+__attribute__((constructor)) static void find_root(void)
+{
+	const char *dir = getenv("CRYPTATTEST_TEST_ROOT");
+	char mapper_dir[PATH_MAX];
+
+	if (!dir || strlen(dir) >= sizeof(root)) {
+		fprintf(stderr, "cryptattest-test: CRYPTATTEST_TEST_ROOT names no directory\n");
+		exit(99);
+	}
+	strcpy(root, dir);
+	snprintf(power_file, sizeof(power_file), "%s/power", root);
+	snprintf(mapper_dir, sizeof(mapper_dir), "%s/mapper", root);
+	mkdir(mapper_dir, 0700);
+	mapper_recorder_init(&recorder, mapper_dir);
+	mapper = mapper_recorder_get(&recorder);
+}
+
+/* Called from a signal handler when the deadline passed: no stdio. */
+static void power(bool poweroff)
+{
+	int fd = open(power_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	const char *line = poweroff ? "poweroff\n" : "reboot\n";
+
+	if (fd < 0 || write(fd, line, strlen(line)) < 0)
+		_exit(99);
+	close(fd);
+}
+
+const struct platform platform = {
+	.name = "test",
+	.tees = tee_testpki_providers,
+	.mapper = &mapper,
+	.allow_http = true,
+	.allow_file_devices = true,
+	.root = root,
+	.power = power,
+};
