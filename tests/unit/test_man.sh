@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# The manual pages against the tables they describe.
+n=0
+ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+man=$TOP_SRCDIR/man
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+echo 1..3
+
+"$TOP_BUILDDIR/tests/tools/keywords_roff" >"$tmp/want"
+sed -n '/^\.\\" BEGIN KEYS/,/^\.\\" END KEYS/p' "$man/cryptattest.conf.5" | sed '1d;$d' >"$tmp/found"
+diff -u "$tmp/want" "$tmp/found" >&2
+ok $? "cryptattest.conf(5) lists every key as the parser knows it"
+
+"$TOP_BUILDDIR/cryptattest" --help | sed -n 's/^  *\([0-9][0-9]*\)  \(.*\)$/\1 \2/p' >"$tmp/codes"
+sed -n '/^\.SH EXIT STATUS/,/^\.fi/s/^ *\([0-9][0-9]*\)  \([^(:]*\).*$/\1 \2/p' "$man/cryptattest.8" | sed 's/ *$//' >"$tmp/page"
+sed 's/[(:].*//; s/ *$//' "$tmp/codes" | diff -u - "$tmp/page" >&2
+ok $? "cryptattest(8) lists the exit codes of --help"
+
+if command -v man >/dev/null 2>&1; then
+	bad=0
+	for page in "$man"/*.[58]; do
+		LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l "$page" 2>"$tmp/w" >/dev/null
+		[ -s "$tmp/w" ] && { cat "$tmp/w" >&2; bad=1; }
+	done
+	ok $bad "every page formats without a warning"
+else
+	n=3
+	echo "ok 3 - pages format without a warning # SKIP no man command"
+fi
