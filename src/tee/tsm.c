@@ -94,7 +94,9 @@ static int mount_configfs(int root_fd)
 	fs = fsopen("configfs", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -errno;
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+	/* The source is only what /proc/mounts shows: as everybody else's. */
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", "configfs", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (mnt < 0)

@@ -43,9 +43,9 @@ static int fail_count = -1;
 module_param(fail_count, int, 0644);
 MODULE_PARM_DESC(fail_count, "how many requests fail with fail_errno, -1 for all");
 
-static unsigned int throttle;
-module_param(throttle, uint, 0644);
-MODULE_PARM_DESC(throttle, "sev_guest: how many times the host says busy; the driver pauses 2 s each time and gives up after 30");
+static unsigned int throttle_ms;
+module_param(throttle_ms, uint, 0644);
+MODULE_PARM_DESC(throttle_ms, "sev_guest: how long the host says busy; the driver asks again every 2 s and gives up after a minute");
 
 static unsigned int delay_ms;
 module_param(delay_ms, uint, 0644);
@@ -243,15 +243,16 @@ static int ask_signer(struct tsm_report *report)
 /* The real driver's pause ends at once for a dying caller, which then hammers the host: visible in host_requests. */
 static int snp_host(void)
 {
-	unsigned int i;
+	unsigned long begin = jiffies, free_at = begin + msecs_to_jiffies(throttle_ms);
 
 	if (wiped)
 		return -ENOTTY;
 	host_requests++;
-	for (i = 0; i < throttle; i++) {
-		if (i == 30)
+	while (time_before(jiffies, free_at)) {
+		if (time_after(jiffies, begin + 60 * HZ))
 			return -ETIMEDOUT;
 		schedule_timeout_killable(2 * HZ);
+		cond_resched();
 		host_requests++;
 	}
 	if (delay_ms)

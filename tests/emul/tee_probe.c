@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * src/tee by hand, for tests in guests: what unlock does to get evidence, and nothing else.
+ *
+ *   tee_probe detect
+ *   tee_probe collect [--provider NAME] [--once] [--deadline MS] [--save FILE]
+ *
+ * detect prints each probe's reason and "provider NAME". collect prints "ok NAME report N aux N [vmpl N] MS ms" or
+ * "error CLASS ID MESSAGE | HINT". --once calls the provider itself, without retries and self-check. Exit status 0, 1, or 2 for usage.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "evidence/snp_report.h"
+#include "tee/tee.h"
+
+struct options {
+	const char *provider, *save;
+	uint64_t deadline_ms;
+	bool once;
+};
+
+static int fail(const struct err *e)
+{
+	printf("error %s %s %s | %s\n", err_class_name(err_class(e)), err_id(e), err_message(e), err_hint_text(e));
+	return 1;
+}
+
+static int detect(const struct tee_env *env, const struct tee_provider **ret, bool print)
+{
+	struct buf why _cleanup_buf_ = BUF_INIT(4096);
+	_cleanup_err_ struct err *e = NULL;
+	int r = tee_detect(tee_providers, env, ret, &why, &e);
+
+	if (print)
+		fputs(buf_cstr(&why) ? buf_cstr(&why) : "", stdout);
+	return r < 0 ? fail(e) : 0;
+}
+
+static void report(const struct tee_provider *p, const struct evidence *ev, uint64_t ms)
+{
+	struct snp_report r;
+
+	printf("ok %s report %zu aux %zu", p->name, ev->report_len, ev->aux_len);
+	if (ev->tee == TEE_SNP && snp_report_decode(ev->report, ev->report_len, &r, NULL) == 0)
+		printf(" vmpl %u", r.vmpl);
+	printf(" %llu ms\n", (unsigned long long)ms);
+}
+
+static int collect(const struct tee_env *env, const struct options *o)
+{
+	_cleanup_err_ struct err *e = NULL;
+	const struct tee_provider *p = NULL;
+	uint8_t data[TEE_REPORT_DATA];
+	struct evidence ev = { 0 };
+	struct deadline d = deadline_in_ms(o->deadline_ms);
+	uint64_t begin;
+	int r;
+
+	for (size_t i = 0; o->provider && tee_providers[i]; i++)
+		if (text_eq(tee_providers[i]->name, o->provider))
+			p = tee_providers[i];
+	if (!p && detect(env, &p, false) != 0)
+		return 1;
+	if (getrandom(data, sizeof(data), 0) != (ssize_t)sizeof(data))
+		return 1;
+	begin = clock_ns();
+	r = o->once ? p->collect(env, data, d, &ev, &e) : tee_collect(p, env, data, d, &ev, &e);
+	if (r < 0)
+		return fail(e);
+	report(p, &ev, (clock_ns() - begin) / NSEC_PER_MSEC);
+	if (o->save && file_write_atomic(AT_FDCWD, o->save, ev.report, ev.report_len, 0644, &e) < 0)
+		r = fail(e);
+	evidence_clear(&ev);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "provider", 1, NULL, 'p' }, { "once", 0, NULL, 'o' }, { "deadline", 1, NULL, 'd' },
+		{ "save", 1, NULL, 's' },     { 0 },
+	};
+	struct options o = { .deadline_ms = 60000 };
+	struct tee_env env = { .root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .may_mount = true };
+	const struct tee_provider *p;
+	int c;
+
+	log_init("tee_probe", LOGL_DEBUG, false);
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'p')
+			o.provider = optarg;
+		else if (c == 'o')
+			o.once = true;
+		else if (c == 'd' && text_u64(optarg, 1, 600000, &o.deadline_ms, NULL) == 0)
+			continue;
+		else if (c == 's')
+			o.save = optarg;
+		else
+			return 2;
+	}
+	if (optind + 1 != argc)
+		return 2;
+	if (text_eq(argv[optind], "detect"))
+		return detect(&env, &p, true) == 0 ? printf("provider %s\n", p->name) < 0 : 1;
+	return text_eq(argv[optind], "collect") ? collect(&env, &o) : 2;
+}
