@@ -9,6 +9,6 @@ VM_CASES_FULL=""
 case_plain()
 {
 	title "$1" "stock initramfs and a passphrase: the test bench works" || return 0
-	boot 6.12 initrd-plain root.img
+	boot 6.12 initrd-plain root.img -- quiet
 	expect_root
 }

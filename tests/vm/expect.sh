@@ -17,27 +17,24 @@ fail()
 	exit 1
 }
 
-# boot KERNEL INITRD DISK... [-- KERNEL-ARGUMENT...]: KERNEL is 6.1 or 6.12, the others are names in VM_WORK. GUEST_PORT is where the guest's
-# only way out ends; GUEST_SECONDS how long it may take.
+# boot KERNEL INITRD DISK... [-- KERNEL-ARGUMENT...]: KERNEL is 6.1 or 6.12, the others are names in VM_WORK. See vm_launch for what else a case
+# can set before.
 boot()
 {
-	vm_kernel=$VM_WORK/vmlinuz-$1 vm_initrd=$VM_WORK/$2
+	VM_KERNEL=$VM_WORK/vmlinuz-$1 VM_INITRD=$VM_WORK/$2
 	shift 2
-	vm_disks=
+	VM_DISKS=
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
-		vm_disks="$vm_disks $VM_WORK/$1"
+		VM_DISKS="$VM_DISKS $VM_WORK/$1"
 		shift
 	done
 	[ $# = 0 ] || shift
-	# shellcheck disable=SC2086 # words
-	vm_guest "$CASE_DIR" "$vm_kernel" "$vm_initrd" "${GUEST_PORT:-9}" "${GUEST_SECONDS:-120}" $vm_disks -- "$@"
-	vm_status=$?
-	# ttyS0 has carriage returns, and the first lines may hold terminal codes.
-	tr -d '\r\033' <"$CASE_DIR/console.log" >"$CASE_DIR/console.txt"
-	case $vm_status in
+	VM_COMMAND_LINE=$(vm_command_line "$@")
+	vm_launch "$CASE_DIR"
+	case $? in
 	0) ;;
-	124 | 137) fail "the guest neither powered off nor rebooted in ${GUEST_SECONDS:-120} s" ;;
-	*) fail "qemu ended with status $vm_status: $(tail -n 1 "$CASE_DIR/qemu.log")" ;;
+	124 | 137) fail "the guest neither powered off nor rebooted in ${VM_SECONDS:-120} s" ;;
+	*) fail "qemu: $(tail -n 1 "$CASE_DIR/qemu.log")" ;;
 	esac
 }
 

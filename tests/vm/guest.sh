@@ -1,35 +1,64 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # shellcheck shell=sh
-# One boot of one guest under QEMU's own processor emulation: no KVM, no root, no change to the disk images. Sourced.
+# Boots of guests under QEMU's own processor emulation: no KVM, no root, no change to the disk images. Sourced.
 
-VM_NET_SERVER=10.0.2.100:8443	# where the guest reaches the test's key broker, and nothing else
+VM_NET_SERVER=10.0.2.100:8443	# where the guest finds the key broker; it reaches nothing else
 
-# vm_guest DIR KERNEL INITRD PORT SECONDS DISK... -- KERNEL-ARGUMENT...
-#
-# Console to DIR/console.log, every Ethernet frame to DIR/net.pcap. PORT is the broker's on this machine; the guest's network
-# ends there (restrict=on): whatever else it tries goes nowhere. The disks are opened as snapshots. Returns when the guest powered off or
-# rebooted, 124 when it did neither in SECONDS.
-#
-# init= is a script in the root file system (bootmark) that says what it sees and powers off; panic=5 and -no-reboot turn a kernel
-# panic into an exit as well.
-vm_guest()
+# What an SNP machine's firmware measures at launch where kernel, initrd and command line are part of the image (QEMU's kernel-hashes=on):
+# one digest over the three. Here it is computed by the launcher and told to the emulated processor.
+# vm_measure KERNEL INITRD COMMAND-LINE: 96 hexadecimal digits.
+vm_measure()
 {
-	vm_dir=$1 vm_kernel=$2 vm_initrd=$3 vm_port=$4 vm_seconds=$5
-	shift 5
-	mkdir -p "$vm_dir"
+	{
+		sha384sum <"$1"
+		sha384sum <"$2"
+		printf '%s' "$3" | sha384sum
+	} | sha384sum | cut -c1-96
+}
+
+# The guest's kernel command line with further words. panic=5 turns a kernel panic into an exit; init= names a script in the root file
+# system (bootmark) that says what it sees and powers off.
+vm_command_line() { echo "console=ttyS0 loglevel=4 panic=5 root=/dev/mapper/root init=/usr/local/sbin/bootmark${*:+ }$*"; }
+
+# vm_launch DIR: boots what the variables say, the console to DIR/console.log, every Ethernet frame to DIR/net.pcap.
+#
+#	VM_KERNEL, VM_INITRD, VM_COMMAND_LINE	the three measured parts
+#	VM_DISKS	image files, as snapshots: nothing is written to them
+#	VM_TEE		lines for the emulated processor (tests/vm/emul-tee): the platform's part, not measured
+#	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
+#	VM_SECONDS	how long it may take
+#
+# Status 0 when the guest powered off or rebooted, 124 when it did neither in time.
+vm_launch()
+{
+	mkdir -p "$1/tee"
+	{
+		echo "measurement=$(vm_measure "$VM_KERNEL" "$VM_INITRD" "$VM_COMMAND_LINE")"
+		printf '%s\n' "${VM_TEE:-}"
+	} >"$1/tee/tee.conf"
+	(cd "$1" && echo tee/tee.conf | cpio --quiet -o -H newc) >"$1/tee.cpio"
+	# The kernel takes archives one behind the other, each beginning at a multiple of 4; zeros between them are skipped.
+	cat "$VM_INITRD" >"$1/initrd"
+	truncate -s %512 "$1/initrd"
+	cat "$1/tee.cpio" >>"$1/initrd"
 	vm_drives=
-	while [ "$1" != -- ]; do
-		vm_drives="$vm_drives -drive file=$1,if=virtio,format=raw,snapshot=on"
-		shift
+	for vm_disk in ${VM_DISKS:-}; do
+		vm_drives="$vm_drives -drive file=$vm_disk,if=virtio,format=raw,snapshot=on"
 	done
-	shift
+	# One line per connection, for the tests that count them.
+	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s\n' "$1" "${VM_PORT:-9}" >"$1/forward"
+	chmod +x "$1/forward"
 	# shellcheck disable=SC2086 # the drives are words
-	timeout --kill-after=5 "$vm_seconds" qemu-system-x86_64 -machine q35 -accel "${VM_ACCEL:-tcg,thread=multi}" -cpu max -smp 2 -m 768 \
-		-nodefaults -display none -no-reboot -monitor none -serial "file:$vm_dir/console.log" \
-		-kernel "$vm_kernel" -initrd "$vm_initrd" \
-		-append "console=ttyS0 quiet loglevel=4 panic=5 root=/dev/mapper/root init=/usr/local/sbin/bootmark $*" \
+	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
+		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
+		-kernel "$VM_KERNEL" -initrd "$1/initrd" -append "$VM_COMMAND_LINE" \
 		$vm_drives -device virtio-rng-pci \
-		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:socat - TCP:127.0.0.1:$vm_port" \
-		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$vm_dir/net.pcap" \
-		>"$vm_dir/qemu.log" 2>&1 </dev/null
+		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward" \
+		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$1/net.pcap" \
+		>"$1/qemu.log" 2>&1 </dev/null
+	vm_status=$?
+	rm -f "$1/initrd" "$1/tee.cpio"
+	# ttyS0 has carriage returns, and SeaBIOS leaves terminal codes.
+	tr -d '\r\033' <"$1/console.log" >"$1/console.txt"
+	return $vm_status
 }

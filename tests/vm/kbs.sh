@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# shellcheck shell=sh
+# The key broker of a test: cryptattest-kbs with a folder of its own, on a port of its own, told to trust the test PKI. Sourced.
+
+# vm_kbs_init DIR USER: keys, certificate, resources folder; the clients' [kbs] section goes to DIR.client.
+vm_kbs_init()
+{
+	"$VM_BUILD/cryptattest-kbs" init --ip "${VM_NET_SERVER%:*}" --user "$2" "$1" >"$1.client"
+}
+
+# vm_kbs_resource DIR NAME IMAGE-FILE VOLUME KEY-FILE: makes the secret document of a volume and stores it.
+vm_kbs_resource()
+{
+	"$VM_BUILD/cryptattest" document "$3" --name "$4" --key-file "$5" >"$1.document" &&
+		"$VM_BUILD/cryptattest-kbs" resource add --dir "$1" --document --file "$1.document" "$2"
+	vm_status=$?
+	rm -f "$1.document"
+	return $vm_status
+}
+
+# vm_kbs_start DIR LOG: starts it; VM_KBS_PID and VM_PORT say where. VM_KBS_OPTIONS are further options of "serve".
+vm_kbs_start()
+{
+	# shellcheck disable=SC2086 # options are words
+	"$VM_BUILD/cryptattest-kbs" serve --dir "$1" --listen 127.0.0.1:0 --test-root "$VM_PKI/roots.pem" ${VM_KBS_OPTIONS:-} \
+		>"$2" 2>&1 </dev/null &
+	VM_KBS_PID=$!
+	VM_PIDS="$VM_KBS_PID ${VM_PIDS:-}"
+	vm_tries=0
+	while ! VM_PORT=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$2" | head -n 1) || [ -z "$VM_PORT" ]; do
+		vm_tries=$((vm_tries + 1))
+		if [ $vm_tries -gt 100 ] || ! kill -0 "$VM_KBS_PID" 2>/dev/null; then
+			cat "$2" >&2
+			echo "cryptattest-kbs does not start" >&2
+			return 1
+		fi
+		sleep 0.1
+	done
+}
