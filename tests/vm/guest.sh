@@ -24,7 +24,7 @@ vm_command_line() { echo "console=ttyS0 loglevel=4 panic=5 root=/dev/mapper/root
 #
 #	VM_KERNEL, VM_INITRD, VM_COMMAND_LINE	the three measured parts
 #	VM_DISKS	image files, as snapshots: nothing is written to them
-#	VM_TEE		lines for the emulated processor (tests/vm/emul-tee): the platform's part, not measured
+#	VM_TEE		what the emulated processor says of itself (tests/vm/tee.sh); not measured; none when empty
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
 #	VM_SECONDS	how long it may take
 #
@@ -33,8 +33,12 @@ vm_launch()
 {
 	mkdir -p "$1/tee"
 	{
-		echo "measurement=$(vm_measure "$VM_KERNEL" "$VM_INITRD" "$VM_COMMAND_LINE")"
-		printf '%s\n' "${VM_TEE:-}"
+		case ${VM_TEE:-} in
+		*tee=snp*) printf measurement= ;;
+		*tee=tdx*) printf mrtd= ;;
+		esac
+		vm_measure "$VM_KERNEL" "$VM_INITRD" "$VM_COMMAND_LINE"
+		printf '%s\n' "${VM_TEE:-tee=none}"
 	} >"$1/tee/tee.conf"
 	(cd "$1" && echo tee/tee.conf | cpio --quiet -o -H newc) >"$1/tee.cpio"
 	# The kernel takes archives one behind the other, each beginning at a multiple of 4; zeros between them are skipped.

@@ -37,3 +37,37 @@ vm_kbs_start()
 		sleep 0.1
 	done
 }
+
+# vm_policy_snp NAME MEASUREMENT, vm_policy_tdx NAME MEASUREMENT: the owner's rule for a machine that was launched like that.
+vm_policy_snp()
+{
+	cat <<-EOF
+	[resource $1]
+	tee = snp
+	measurement = $2
+	covers = kernel+initrd+cmdline
+	host-data = $VM_HOST_DATA
+	min-tcb = milan bootloader:4 tee:0 snp:24 microcode:219
+	test = yes
+	EOF
+}
+
+vm_policy_tdx()
+{
+	cat <<-EOF
+	[resource $1]
+	tee = tdx
+	mrtd = $2
+	covers = kernel+initrd+cmdline
+	mrconfigid = $VM_HOST_DATA$(printf '%032d' 0)
+	tcb = unverified
+	test = yes
+	EOF
+}
+
+# vm_kbs_policy DIR FILE: checks the policy and puts it in place.
+vm_kbs_policy()
+{
+	"$VM_BUILD/cryptattest-kbs" policy check "$2" || vm_fail "the policy is not accepted"
+	install -m 600 -o "$(stat -c %u "$1")" -g "$(stat -c %g "$1")" "$2" "$1/policy.conf"
+}

@@ -1,25 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # shellcheck shell=sh
-# Everything the cases share: Debian tree, kernels, disks, initramfs images. Sourced.
+# The steps from a source tree to something that boots; boot.sh and demo.sh put them together. Sourced.
 
 . "$VM_SRC/tests/vm/tree.sh"
 . "$VM_SRC/tests/vm/disk.sh"
 . "$VM_SRC/tests/vm/image.sh"
+. "$VM_SRC/tests/vm/tee.sh"
 
-# Prepares what the named cases need.
-vm_prepare()
+# Our programs as a distribution builds them, and the test tools.
+vm_build()
+{
+	(
+		cd "$VM_SRC" && { [ -x configure ] || ./autogen.sh; } && mkdir -p "$VM_BUILD" && cd "$VM_BUILD" &&
+			{ [ -e config.status ] || "$VM_SRC/configure" -q --prefix=/usr --sysconfdir=/etc; } &&
+			make -s -j "$(nproc)" all tests/tools/cryptattest-testpki tests/headers/mkheader tests/emul/tee_signer \
+				tests/emul/cuse_sev_guest
+	)
+}
+
+# The Debian tree in VM_ROOT, and its kernels as VM_WORK/vmlinuz-{6.1,6.12}.
+vm_prepare_tree()
 {
 	vm_tree_unpack "$VM_WORK/tree"
 	for vm_k in 6.1 6.12; do
 		cp "$VM_ROOT/boot/vmlinuz-$(vm_kernel_version $vm_k)" "$VM_WORK/vmlinuz-$vm_k"
 	done
 	install -D -m 755 "$VM_SRC/tests/vm/bootmark" "$VM_ROOT/usr/local/sbin/bootmark"
+	make -s -C "$VM_BUILD" install DESTDIR="$VM_ROOT" >"$VM_WORK/install.log" 2>&1 || vm_fail "make install failed: $(tail "$VM_WORK/install.log")"
+}
+
+# VM_WORK/root.img, LUKS2 around the tree, passphrase in VM_WORK/root.key.
+vm_prepare_disk()
+{
 	head -c 32 /dev/urandom >"$VM_WORK/root.key"
-
-	case " $* " in
-	*' plain '*) vm_image_plain ;;
-	esac
-
 	vm_disk_content "$VM_ROOT" "$VM_WORK/root"
 	vm_disk "$VM_WORK/root.img" "$VM_UUID_ROOT" "$VM_WORK/root.key" "$VM_WORK/root" 256
+}
+
+# vm_prepare_image KERNEL CLIENT NAME: VM_WORK/initrd-KERNEL, with our hook and the emulated processor. CLIENT holds the [kbs main]
+# section that "cryptattest-kbs init" printed, NAME is the middle of the resource's name.
+vm_prepare_image()
+{
+	vm_config "$2" "$3" >"$VM_WORK/cryptattest.conf"
+	install -D -m 644 "$VM_WORK/cryptattest.conf" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
+	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/lib/cryptattest/refuse" >"$VM_ROOT/etc/crypttab"
+	vm_tee_install "$1"
+	vm_initramfs "$1" "initrd-$1"
+}
+
+# vm_config CLIENT NAME: the configuration of the one-volume machine.
+vm_config()
+{
+	printf '[agent]\non-failure = poweroff\ndeadline = 90s\n\n'
+	cat "$1"
+	printf '\n[volume root]\ndevice = UUID=%s\nsecret = main:default/%s/root\n' "$VM_UUID_ROOT" "$2"
+	"$VM_BUILD/cryptattest" document "$VM_WORK/root.img" --name root --key-file "$VM_WORK/root.key" --pins
 }
