@@ -21,7 +21,7 @@ cases=
 case ${1-} in
 --list)
 	for name in $VM_CASES $VM_CASES_FULL; do
-		printf '%-24s %s\n' "$name" "$("case_$(echo "$name" | tr - _)" title)"
+		printf '%-24s %s\n' "$name" "$("case_$(echo "$name" | tr '.-' '__')" title)"
 	done
 	exit 0
 	;;
@@ -37,10 +37,12 @@ esac
 [ "$(id -u)" = 0 ] || vm_fail "needs root: it unpacks a Debian tree and runs mkinitramfs in it"
 vm_begin
 VM_LOGS=${VM_LOGS:-$VM_CACHE/failed}
-export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS
 . "$VM_SRC/tests/vm/prepare.sh"
+. "$VM_SRC/tests/vm/kbs.sh"
+. "$VM_SRC/tests/vm/shared.sh"
 # shellcheck disable=SC2086 # words
 vm_prepare $cases
+export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS VM_PKI
 
 mkdir -p "$VM_WORK/results"
 # shellcheck disable=SC2086 # words

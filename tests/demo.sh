@@ -76,8 +76,9 @@ quietly "cryptattest-kbs resource add" vm_kbs_resource "$VM_WORK/kbs" default/de
 
 step "The machine's initramfs" "update-initramfs with cryptattest's hook. The broker's key pins and the volume's identity are part of the image," \
 	"so they are measured with it:"
-vm_prepare_image 6.12 "$VM_WORK/kbs.client" demo
-grep -v '^#' "$VM_ROOT/etc/cryptattest/cryptattest.conf" | quote
+vm_config "$VM_WORK/kbs.client" default/demo/root >"$VM_WORK/demo.conf"
+vm_prepare_image 6.12 "$VM_WORK/demo.conf"
+grep -v '^#' "$VM_WORK/demo.conf" | quote
 
 step "The owner's rule" "One digest over kernel, initramfs and command line; the broker releases the secret for it and for nothing else."
 VM_KERNEL=$VM_WORK/vmlinuz-6.12 VM_INITRD=$VM_WORK/initrd-6.12 VM_DISKS=$VM_WORK/root.img VM_TEE=$VM_TEE_SNP

@@ -6,8 +6,8 @@
 
 build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
 	libcryptsetup-dev libdevmapper-dev libssl-dev libjansson-dev libcurl4-openssl-dev libevent-dev"
-# Emulated TEEs for guests are a kernel module (6.12) and a FUSE character device; they sign with the test PKI.
-boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio socat openssl libfuse3-dev linux-headers-6.12-cloud-amd64"
+# The emulated processors are a kernel module (6.12, whose headers tests/emul fetches by itself) and a FUSE character device.
+boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio socat openssl libfuse3-dev"
 all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl"
 
 case ${1-} in

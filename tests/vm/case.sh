@@ -6,12 +6,14 @@
 set -u
 . "$VM_SRC/tests/vm/lib.sh"
 . "$VM_SRC/tests/vm/guest.sh"
+. "$VM_SRC/tests/vm/kbs.sh"
+. "$VM_SRC/tests/vm/tee.sh"
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 
 name=$1
 CASE_DIR=$VM_WORK/case-$name
-CASE_FUNCTION=case_$(echo "$name" | tr - _)
+CASE_FUNCTION=case_$(echo "$name" | tr '.-' '__')
 mkdir -p "$CASE_DIR"
 
 VM_PIDS=

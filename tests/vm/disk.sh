@@ -3,14 +3,19 @@
 # LUKS2 disks made on a machine that has neither device-mapper nor a loop device: cryptsetup re-encrypts an image file in user
 # space. Sourced.
 
-# vm_disk FILE LUKS-UUID PASSPHRASE-FILE DIRECTORY MEGABYTES: an ext4 file system with the directory's content, encrypted.
-# The 32 MiB of slack are where libcryptsetup shifts the data to; the data segment ends up at 16 MiB, sector size 512. PBKDF2
-# with 1000 rounds: the secret is 32 random bytes, and the guest is an emulator.
-vm_disk()
+# vm_filesystem FILE DIRECTORY MEGABYTES: ext4 with the directory's content.
+vm_filesystem()
 {
 	rm -f "$1"
-	truncate -s "$5M" "$1"
-	mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -O ^has_journal -d "$4" "$1"
+	truncate -s "$3M" "$1"
+	mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -O ^has_journal -d "$2" "$1"
+}
+
+# vm_disk FILE LUKS-UUID KEY-FILE DIRECTORY MEGABYTES: the same, encrypted. The 32 MiB of slack are where libcryptsetup shifts the data to; the
+# data segment ends up at 16 MiB, sector size 512. PBKDF2 with 1000 rounds: the secret is 32 random bytes, and the guest is an emulator.
+vm_disk()
+{
+	vm_filesystem "$1" "$4" "$5"
 	truncate -s +32M "$1"
 	mkdir -p -m 0700 /run/cryptsetup
 	cryptsetup reencrypt --encrypt --type luks2 --reduce-device-size 32M --batch-mode --uuid "$2" \

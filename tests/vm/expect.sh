@@ -17,25 +17,71 @@ fail()
 	exit 1
 }
 
-# boot KERNEL INITRD DISK... [-- KERNEL-ARGUMENT...]: KERNEL is 6.1 or 6.12, the others are names in VM_WORK. See vm_launch for what else a case
-# can set before.
-boot()
+# tee snp|tdx: which processor is emulated; none without it.
+tee()
+{
+	case $1 in
+	snp) VM_TEE=$VM_TEE_SNP ;;
+	tdx) VM_TEE=$VM_TEE_TDX ;;
+	esac
+}
+
+# with_config FILE: the case's own "initrd": that of kernel 6.12 with another cryptattest.conf.
+with_config()
+{
+	mkdir -p "$CASE_DIR/overlay/etc/cryptattest"
+	cp "$VM_WORK/$1" "$CASE_DIR/overlay/etc/cryptattest/cryptattest.conf"
+	vm_append "$CASE_DIR/initrd" "$VM_WORK/initrd-6.12" "$CASE_DIR/overlay" etc
+}
+
+# machine KERNEL INITRD [-- KERNEL-ARGUMENT...]: what will be launched and measured.
+machine()
 {
 	VM_KERNEL=$VM_WORK/vmlinuz-$1 VM_INITRD=$VM_WORK/$2
+	[ ! -e "$CASE_DIR/$2" ] || VM_INITRD=$CASE_DIR/$2
 	shift 2
-	VM_DISKS=
-	while [ $# -gt 0 ] && [ "$1" != -- ]; do
-		VM_DISKS="$VM_DISKS $VM_WORK/$1"
-		shift
-	done
 	[ $# = 0 ] || shift
 	VM_COMMAND_LINE=$(vm_command_line "$@")
+}
+
+# rule snp|tdx RESOURCE: the policy section that releases it to this machine.
+rule() { "vm_policy_$1" "$2" "$(vm_measure "$VM_KERNEL" "$VM_INITRD" "$VM_COMMAND_LINE")"; }
+
+# server_keys NAME: the next server runs with the keys of VM_WORK/kbs-NAME.
+server_keys() { SERVER_KEYS=$1; }
+
+# server POLICY: starts the key broker with this policy.
+server()
+{
+	cp -a "$VM_WORK/kbs-${SERVER_KEYS:-main}" "$CASE_DIR/kbs"
+	printf '%s\n' "$1" >"$CASE_DIR/policy.conf"
+	vm_kbs_policy "$CASE_DIR/kbs" "$CASE_DIR/policy.conf"
+	vm_kbs_start "$CASE_DIR/kbs" "$CASE_DIR/kbs.log" || exit 1
+}
+
+# launch DISK...: boots the machine and waits for its end.
+launch()
+{
+	VM_DISKS=
+	for disk; do
+		VM_DISKS="$VM_DISKS $VM_WORK/$disk"
+	done
 	vm_launch "$CASE_DIR"
 	case $? in
 	0) ;;
 	124 | 137) fail "the guest neither powered off nor rebooted in ${VM_SECONDS:-120} s" ;;
 	*) fail "qemu: $(tail -n 1 "$CASE_DIR/qemu.log")" ;;
 	esac
+}
+
+# boot KERNEL INITRD DISK [-- KERNEL-ARGUMENT...]: both in one.
+boot()
+{
+	disk=$3
+	kernel=$1 initrd=$2
+	shift 3
+	machine "$kernel" "$initrd" "$@"
+	launch "$disk"
 }
 
 # A line that matches the extended regular expression is on the console; there is none.
@@ -60,3 +106,39 @@ expect_no_root()
 	expect_no_console '[(]initramfs[)]'
 	expect_no_console 'set up successfully'
 }
+
+# expect_opened VOLUME SOURCE: the booted system says how it was opened.
+expect_opened()
+{
+	sed -n '/^status json:/,$p' "$CASE_DIR/console.txt" | tr -d '\n' | grep -Eq "\"name\": *\"$1\"[^}]*\"state\": *\"open\"[^}]*\"source\": *\"$2" ||
+		fail "status does not say that $1 was opened by $2"
+}
+
+# The agent ended with this status and switched the machine off: on-failure prints the status's text, as --help has it.
+expect_exit()
+{
+	text=$("$VM_BUILD/cryptattest" --help | sed -n "s/^ *$1  //p")
+	[ -n "$text" ] || fail "no exit status $1 in cryptattest --help"
+	grep -Fq "cryptattest: $text; switching off" "$CASE_DIR/console.txt" || fail "the agent did not end with status $1 ($text)"
+	expect_console 'reboot: Power down'
+}
+
+# Links are down as they were, and nothing of the boot scripts is left.
+expect_clean()
+{
+	expect_no_console '^link: e[^ ]* 0x[0-9a-f]*[13579bdf]$'
+	expect_no_console '^net-.*\.conf'
+}
+
+# expect_server N PATTERN: so many lines of the key broker's log match.
+expect_server()
+{
+	found=$(grep -Ec -- "$2" "$CASE_DIR/kbs.log")
+	[ "$found" = "$1" ] || fail "$found lines of the key broker's log match \"$2\", not $1"
+}
+
+connections() { grep -c connection "$CASE_DIR/connections" 2>/dev/null || :; }
+expect_connections() { [ "$(connections)" = "$1" ] || fail "$(connections) connections to the key broker, not $1"; }
+
+# A capture file without a packet is its header of 24 bytes.
+expect_no_packet() { [ "$(stat -c %s "$CASE_DIR/net.pcap")" = 24 ] || fail "packets left the guest"; }

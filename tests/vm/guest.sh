@@ -20,6 +20,15 @@ vm_measure()
 # system (bootmark) that says what it sees and powers off.
 vm_command_line() { echo "console=ttyS0 loglevel=4 panic=5 root=/dev/mapper/root init=/usr/local/sbin/bootmark${*:+ }$*"; }
 
+# vm_append NEW INITRD FOLDER NAME: INITRD and behind it a second archive with NAME and what is below it, relative to FOLDER. The kernel takes
+# archives one after the other, each beginning at a multiple of 4; zeros between them are skipped.
+vm_append()
+{
+	cat "$2" >"$1"
+	truncate -s %512 "$1"
+	(cd "$3" && find "$4" | cpio --quiet -o -H newc) >>"$1"
+}
+
 # vm_launch DIR: boots what the variables say, the console to DIR/console.log, every Ethernet frame to DIR/net.pcap.
 #
 #	VM_KERNEL, VM_INITRD, VM_COMMAND_LINE	the three measured parts
@@ -33,18 +42,14 @@ vm_launch()
 {
 	mkdir -p "$1/tee"
 	{
-		case ${VM_TEE:-} in
-		*tee=snp*) printf measurement= ;;
-		*tee=tdx*) printf mrtd= ;;
-		esac
-		vm_measure "$VM_KERNEL" "$VM_INITRD" "$VM_COMMAND_LINE"
 		printf '%s\n' "${VM_TEE:-tee=none}"
+		vm_measured=$(vm_measure "$VM_KERNEL" "$VM_INITRD" "$VM_COMMAND_LINE")
+		case ${VM_TEE:-} in
+		*tee=snp*) echo "measurement=$vm_measured" ;;
+		*tee=tdx*) echo "mrtd=$vm_measured" ;;
+		esac
 	} >"$1/tee/tee.conf"
-	(cd "$1" && echo tee/tee.conf | cpio --quiet -o -H newc) >"$1/tee.cpio"
-	# The kernel takes archives one behind the other, each beginning at a multiple of 4; zeros between them are skipped.
-	cat "$VM_INITRD" >"$1/initrd"
-	truncate -s %512 "$1/initrd"
-	cat "$1/tee.cpio" >>"$1/initrd"
+	vm_append "$1/initrd.launched" "$VM_INITRD" "$1" tee
 	vm_drives=
 	for vm_disk in ${VM_DISKS:-}; do
 		vm_drives="$vm_drives -drive file=$vm_disk,if=virtio,format=raw,snapshot=on"
@@ -55,13 +60,13 @@ vm_launch()
 	# shellcheck disable=SC2086 # the drives are words
 	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
-		-kernel "$VM_KERNEL" -initrd "$1/initrd" -append "$VM_COMMAND_LINE" \
+		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
 		$vm_drives -device virtio-rng-pci \
 		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward" \
 		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$1/net.pcap" \
 		>"$1/qemu.log" 2>&1 </dev/null
 	vm_status=$?
-	rm -f "$1/initrd" "$1/tee.cpio"
+	rm -f "$1/initrd.launched"
 	# ttyS0 has carriage returns, and SeaBIOS leaves terminal codes.
 	tr -d '\r\033' <"$1/console.log" >"$1/console.txt"
 	return $vm_status

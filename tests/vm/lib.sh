@@ -7,7 +7,7 @@
 #   VM_WORK    what belongs to this run; removed at its end unless VM_KEEP=1
 
 VM_SRC=${VM_SRC:-$(cd "$(dirname "$0")/.." && pwd)}
-VM_BUILD=${VM_BUILD:-$VM_SRC/build}
+VM_BUILD=${VM_BUILD:-$VM_SRC/out/build}
 VM_CACHE=${VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/cryptattest}
 
 vm_note() { printf '  %s\n' "$*"; }
@@ -21,6 +21,7 @@ VM_UUID_DATA=11111111-2222-4333-8444-555555555502
 vm_begin()
 {
 	VM_WORK=$(mktemp -d "${TMPDIR:-/tmp}/cryptattest-vm.XXXXXX") || exit 1
+	chmod 711 "$VM_WORK" # the key broker works below it as another user
 	VM_PIDS=
 	trap vm_end EXIT
 	trap 'exit 129' HUP

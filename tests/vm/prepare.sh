@@ -37,22 +37,21 @@ vm_prepare_disk()
 	vm_disk "$VM_WORK/root.img" "$VM_UUID_ROOT" "$VM_WORK/root.key" "$VM_WORK/root" 256
 }
 
-# vm_prepare_image KERNEL CLIENT NAME: VM_WORK/initrd-KERNEL, with our hook and the emulated processor. CLIENT holds the [kbs main]
-# section that "cryptattest-kbs init" printed, NAME is the middle of the resource's name.
+# vm_prepare_image KERNEL CONFIG: VM_WORK/initrd-KERNEL, with our hook, this configuration and the emulated processor.
 vm_prepare_image()
 {
-	vm_config "$2" "$3" >"$VM_WORK/cryptattest.conf"
-	install -D -m 644 "$VM_WORK/cryptattest.conf" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
+	install -D -m 644 "$2" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
 	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/lib/cryptattest/refuse" >"$VM_ROOT/etc/crypttab"
 	vm_tee_install "$1"
 	vm_initramfs "$1" "initrd-$1"
 }
 
-# vm_config CLIENT NAME: the configuration of the one-volume machine.
+# vm_config CLIENT RESOURCE: configuration of a machine whose root is opened with this resource. CLIENT holds the [kbs main] section that
+# "cryptattest-kbs init" printed. The volume's identity (vk-id, header-id) is pinned.
 vm_config()
 {
 	printf '[agent]\non-failure = poweroff\ndeadline = 90s\n\n'
 	cat "$1"
-	printf '\n[volume root]\ndevice = UUID=%s\nsecret = main:default/%s/root\n' "$VM_UUID_ROOT" "$2"
+	printf '\n[volume root]\ndevice = UUID=%s\nsecret = main:%s\n' "$VM_UUID_ROOT" "$2"
 	"$VM_BUILD/cryptattest" document "$VM_WORK/root.img" --name root --key-file "$VM_WORK/root.key" --pins
 }

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# shellcheck shell=sh
+# What the cases of cases.sh share: disks, configurations, key brokers, images. Sourced by boot.sh.
+
+# Which of the two kernels' images the named cases need, and everything else, which is cheap.
+vm_prepare()
+{
+	vm_build >"$VM_WORK/build.log" 2>&1 || { tail -n 30 "$VM_WORK/build.log" >&2; vm_fail "the build failed"; }
+	vm_prepare_tree
+	vm_prepare_disk
+	vm_prepare_other_disks
+	vm_prepare_pki
+	vm_prepare_servers
+	vm_prepare_configs
+	case " $* " in
+	*' plain '*) vm_image_plain ;;
+	esac
+	case " $* " in
+	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
+	esac
+	vm_prepare_image 6.12 "$VM_WORK/test.conf"
+}
+
+# data.img: a second volume. plain-root.img: the host's own system, not encrypted. null-cipher.img: the same behind the owner's header, which
+# says that the data are encrypted with the null cipher. null-keyslot.img: the owner's disk with a key slot that everybody opens (A1).
+vm_prepare_other_disks()
+{
+	head -c 32 /dev/urandom >"$VM_WORK/data.key"
+	mkdir "$VM_WORK/data"
+	vm_disk "$VM_WORK/data.img" "$VM_UUID_DATA" "$VM_WORK/data.key" "$VM_WORK/data" 32
+
+	vm_filesystem "$VM_WORK/plain-root.img" "$VM_WORK/root" 256
+	cp "$VM_WORK/root.img" "$VM_WORK/null-cipher.img"
+	"$VM_BUILD/tests/headers/mkheader" "$VM_WORK/null-cipher.img" set segments.0.encryption '"cipher_null-ecb"'
+	dd if="$VM_WORK/plain-root.img" of="$VM_WORK/null-cipher.img" bs=1M seek=16 conv=notrunc,sparse status=none
+	cp "$VM_WORK/root.img" "$VM_WORK/null-keyslot.img"
+	"$VM_BUILD/tests/headers/mkheader" "$VM_WORK/null-keyslot.img" null-keyslot 0
+}
+
+# kbs-main: keys, and the secrets of both volumes. kbs-other: the same secrets behind other keys.
+vm_prepare_servers()
+{
+	vm_kbs_init "$VM_WORK/kbs-main" nobody
+	vm_kbs_resource "$VM_WORK/kbs-main" default/test/root "$VM_WORK/root.img" root "$VM_WORK/root.key" || vm_fail "no document for root"
+	vm_kbs_resource "$VM_WORK/kbs-main" default/test/data "$VM_WORK/data.img" data "$VM_WORK/data.key" || vm_fail "no document for data"
+	vm_kbs_init "$VM_WORK/kbs-other" nobody
+	cp -a "$VM_WORK/kbs-main/resources" "$VM_WORK/kbs-other/"
+}
+
+vm_prepare_configs()
+{
+	vm_config "$VM_WORK/kbs-main.client" default/test/root >"$VM_WORK/test.conf"
+	sed 's/^deadline.*/deadline = 15s/' "$VM_WORK/test.conf" >"$VM_WORK/short-deadline.conf"
+	sed 's/^on-failure.*/on-failure = continue/' "$VM_WORK/test.conf" >"$VM_WORK/continue.conf"
+	{
+		cat "$VM_WORK/test.conf"
+		printf '\n[volume data]\ndevice = UUID=%s\nsecret = main:default/test/data\n' "$VM_UUID_DATA"
+	} >"$VM_WORK/two-volumes.conf"
+}
