@@ -3,8 +3,8 @@
 #
 # Boots virtual machines whose root file system is encrypted. Run as root; the machine may lack KVM, device-mapper and loop devices.
 #
-#	sh tests/boot.sh			the cases that tests/all.sh runs
-#	sh tests/boot.sh --full			the longer list
+#	sh tests/boot.sh			the hook's tests and the cases that tests/all.sh runs
+#	sh tests/boot.sh --full			the longer list of cases
 #	sh tests/boot.sh --list			names and titles
 #	sh tests/boot.sh success two-volumes	these cases only
 #
@@ -45,6 +45,8 @@ vm_prepare $cases
 export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS VM_PKI
 
 mkdir -p "$VM_WORK/results"
+status=0
+[ $# -gt 0 ] || sh "$VM_SRC/tests/vm/hook.sh" || status=1
 # shellcheck disable=SC2086 # words
 printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
 
@@ -57,4 +59,4 @@ for name in $cases; do
 	fi
 done
 echo "boot: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+[ "$failed" = 0 ] && [ "$status" = 0 ]

@@ -3,6 +3,9 @@
 # LUKS2 disks made on a machine that has neither device-mapper nor a loop device: cryptsetup re-encrypts an image file in user
 # space. Sourced.
 
+# vm_key FILE: a passphrase of 32 random bytes.
+vm_key() { (umask 077 && head -c 32 /dev/urandom >"$1"); }
+
 # vm_filesystem FILE DIRECTORY MEGABYTES: ext4 with the directory's content.
 vm_filesystem()
 {

@@ -18,7 +18,7 @@ vm_measure()
 
 # The guest's kernel command line with further words. panic=5 turns a kernel panic into an exit; init= names a script in the root file
 # system (bootmark) that says what it sees and powers off.
-vm_command_line() { echo "console=ttyS0 loglevel=4 panic=5 root=/dev/mapper/root init=/usr/local/sbin/bootmark${*:+ }$*"; }
+vm_command_line() { echo "console=ttyS0 loglevel=3 panic=5 root=/dev/mapper/root init=/usr/local/sbin/bootmark${*:+ }$*"; }
 
 # vm_append NEW INITRD FOLDER NAME: INITRD and behind it a second archive with NAME and what is below it, relative to FOLDER. The kernel takes
 # archives one after the other, each beginning at a multiple of 4; zeros between them are skipped.

@@ -32,7 +32,7 @@ vm_prepare_tree()
 # VM_WORK/root.img, LUKS2 around the tree, passphrase in VM_WORK/root.key.
 vm_prepare_disk()
 {
-	head -c 32 /dev/urandom >"$VM_WORK/root.key"
+	vm_key "$VM_WORK/root.key"
 	vm_disk_content "$VM_ROOT" "$VM_WORK/root"
 	vm_disk "$VM_WORK/root.img" "$VM_UUID_ROOT" "$VM_WORK/root.key" "$VM_WORK/root" 256
 }

@@ -25,7 +25,7 @@ vm_prepare()
 # says that the data are encrypted with the null cipher. null-keyslot.img: the owner's disk with a key slot that everybody opens (A1).
 vm_prepare_other_disks()
 {
-	head -c 32 /dev/urandom >"$VM_WORK/data.key"
+	vm_key "$VM_WORK/data.key"
 	mkdir "$VM_WORK/data"
 	vm_disk "$VM_WORK/data.img" "$VM_UUID_DATA" "$VM_WORK/data.key" "$VM_WORK/data" 32
 
@@ -49,7 +49,7 @@ vm_prepare_servers()
 
 vm_prepare_configs()
 {
-	vm_config "$VM_WORK/kbs-main.client" default/test/root >"$VM_WORK/test.conf"
+	vm_config "$VM_WORK/kbs-main.client" default/test/root >"$VM_WORK/test.conf" || vm_fail "no identity for root"
 	sed 's/^deadline.*/deadline = 15s/' "$VM_WORK/test.conf" >"$VM_WORK/short-deadline.conf"
 	sed 's/^on-failure.*/on-failure = continue/' "$VM_WORK/test.conf" >"$VM_WORK/continue.conf"
 	{
