@@ -26,33 +26,30 @@ static int check_free(const struct mapper *m, const char *name, struct err **err
 	return err_hint(err, "we did not make it; remove it with `dmsetup remove %s` if you know what it is", name);
 }
 
-static int check_inner(const struct luks_volume *v, const struct mapper *m, const struct table_expect *e,
-		       const struct mapper_info *outer, dev_t *ret_lower, struct err **err)
+/* The integrity mapping below; its device is what the crypt mapping must stand on. */
+static int check_inner(const struct mapper *m, const struct table_expect *e, struct mapper_info *ret, struct err **err)
 {
-	_cleanup_mapper_info_ struct mapper_info inner = { 0 };
 	char name[INNER_MAX];
 
-	if (!v->integrity)
-		return 0;
 	inner_name(e->name, name, sizeof(name));
-	if (m->query(m->ctx, name, &inner, err) < 0 || table_check_integrity(&inner, e, err) < 0)
+	if (m->query(m->ctx, name, ret, err) < 0)
 		return -1;
-	*ret_lower = inner.dev;
-	return table_check_lengths(outer, &inner, err);
+	return table_check_integrity(ret, e, err);
 }
 
-static int check_mapping(const struct luks_volume *v, const struct mapper *m, const struct table_expect *e, struct err **err)
+static int check_mapping(const struct mapper *m, const struct table_expect *e, struct err **err)
 {
-	_cleanup_mapper_info_ struct mapper_info info = { 0 };
-	dev_t lower = 0;
+	_cleanup_mapper_info_ struct mapper_info info = { 0 }, inner = { 0 };
 
 	if (m->query(m->ctx, e->name, &info, err) < 0)
 		return -1;
 	if (!info.exists)
 		return err_set(err, ERR_DEVICE, "mapping-absent", "there is no mapping called %s", e->name);
-	if (check_inner(v, m, e, &info, &lower, err) < 0)
+	if (e->integrity && check_inner(m, e, &inner, err) < 0)
 		return -1;
-	return table_check_crypt(&info, e, lower, err);
+	if (table_check_crypt(&info, e, inner.dev, err) < 0)
+		return -1;
+	return e->integrity ? table_check_lengths(&info, &inner, err) : 0;
 }
 
 static struct table_expect expectation(const struct luks_volume *v, const char *name)
@@ -112,7 +109,7 @@ int luks_volume_activate(struct luks_volume *v, const struct mapper *m, const st
 		return -1;
 	if (m->activate(m->ctx, v->cd, a->name, key, activation_flags(a), err) < 0)
 		return -1;
-	if (device_recheck(v->dev, err) < 0 || check_mapping(v, m, &e, err) < 0) {
+	if (device_recheck(v->dev, err) < 0 || check_mapping(m, &e, err) < 0) {
 		take_back(v, m, a->name, err);
 		return -1;
 	}
@@ -124,7 +121,7 @@ int luks_volume_check_table(struct luks_volume *v, const struct mapper *m, const
 	struct table_expect e = expectation(v, name);
 
 	e.discard = discard;
-	return check_mapping(v, m, &e, err);
+	return check_mapping(m, &e, err);
 }
 
 int luks_volume_deactivate(struct luks_volume *v, const struct mapper *m, const char *name, struct err **err)

@@ -53,7 +53,7 @@ extern const struct mapper mapper_dm;
 int mapper_private_name(char out[static 32], struct err **err); /* prefix + 16 hex */
 bool mapper_name_is_private(const char *name);	     /* with or without "_dif" */
 /* Removes private leftovers of a killed agent (14.6 rules: name, uuid ending in that name, open count 0; crypt before _dif).
- * Caller holds the lock. One that cannot be removed is left, logged and not counted: it fails closed. */
+ * Caller holds the lock. One that cannot be removed is left and not counted: it fails closed. */
 int mapper_sweep_private(const struct mapper *m, unsigned int *ret_removed, struct err **err);
 /* Removes a LUKS2 mapping, and the integrity mapping below it, without reading any header (`lock`). ERR_DEVICE
  * "mapping-absent", "mapping-foreign" when its uuid is not that of a LUKS2 mapping of this name (and uuid, if given), "mapping-busy". */

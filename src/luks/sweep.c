@@ -38,11 +38,11 @@ static bool remove_leftover(const struct mapper *m, const char *name, const char
 	if (m->query(m->ctx, name, &info, &e) < 0 || !info.exists || !uuid_is_of(info.uuid, kind, name))
 		return false;
 	if (info.open_count > 0) {
-		log_warning("%s: left by an earlier run, in use by something else", name);
+		log_debug("%s: left by an earlier run, in use by something else", name);
 		return false;
 	}
 	if (m->remove(m->ctx, name, &e) < 0) {
-		log_warning("%s: left by an earlier run: %s", name, err_message(e));
+		log_debug("%s: left by an earlier run: %s", name, err_message(e));
 		return false;
 	}
 	log_debug("%s: left by an earlier run, removed", name);
