@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "tests/headers/image.h"
 
-#include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,18 +19,15 @@
 static char dir[64];
 static pid_t owner;
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	return remove(path);
+}
+
 static void remove_dir(void)
 {
-	struct dirent *e;
-	DIR *d;
-
-	if (getpid() != owner || !(d = opendir(dir)))
-		return;
-	while ((e = readdir(d)))
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	rmdir(dir);
+	if (getpid() == owner)
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *image_path(const char *name)
