@@ -73,7 +73,8 @@ static int appraise(struct handshake *h, const struct session *s, const struct k
 {
 	uint8_t expected[TEE_REPORT_DATA];
 
-	if (strcmp(rq->nonce, s->nonce) != 0)
+	/* Before 0.4.0 the body names no nonce; the report data binds it either way. */
+	if (s->protocol >= KBS_0_4_0 && strcmp(rq->nonce, s->nonce) != 0)
 		return err_set(err, ERR_REFUSED, "nonce", "the nonce sent is not the one of this session");
 	if (*rq->additional_evidence)
 		return err_set(err, ERR_REFUSED, "additional-evidence", "additional evidence cannot be verified here");

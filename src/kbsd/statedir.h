@@ -19,7 +19,7 @@
 
 #include "base/err.h"
 
-#define STATEDIR_DEFAULT LOCALSTATEDIR "/lib/cryptattest-kbs"
+#define STATEDIR_DEFAULT "/var/lib/cryptattest-kbs" /* as StateDirectory= of the unit, whatever the prefix */
 
 #define FILE_CERT "server.crt"
 #define FILE_KEY "server.key"
