@@ -40,15 +40,17 @@ static void put_binding(struct buf *out, const struct verdict *v)
 			buf_puts(out, "# launched without MRCONFIGID: every machine with this image is accepted\nshared = yes\n");
 	} else if (put_field(out, v, "host-data", false)) {
 		return;
+	} else if (!zero_field(v, "chip-id")) {
+		buf_puts(out, "# launched without HOST_DATA: bound to the processor it runs on, refused after a move to another\n");
+		put_field(out, v, "chip-id", false);
 	} else if (!zero_field(v, "id-key-digest") && !(zero_field(v, "family-id") && zero_field(v, "image-id"))) {
+		/* Seen on Azure: the provider's own ID key, family 01 and image 02, for every customer. */
+		buf_puts(out, "# launched without HOST_DATA, chip hidden: only good if this ID key is yours and not the provider's\n");
 		put_field(out, v, "id-key-digest", false);
 		put_field(out, v, "family-id", false);
 		put_field(out, v, "image-id", false);
-	} else if (!zero_field(v, "chip-id")) {
-		buf_puts(out, "# launched without HOST_DATA: bound to the processor it runs on\n");
-		put_field(out, v, "chip-id", false);
 	} else {
-		buf_puts(out, "# launched without HOST_DATA, chip hidden: every machine with this image is accepted\nshared = yes\n");
+		buf_puts(out, "# launched without HOST_DATA and ID block, chip hidden: every machine with this image is accepted\nshared = yes\n");
 	}
 }
 
