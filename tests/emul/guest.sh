@@ -101,11 +101,17 @@ kill_agent_at_work()
 	wait_for no_instances
 }
 
-# Writes to whatever instance there is while its report is being made, as a careless second program would.
+# Writes to whatever instance there is after its report was made and before the collector (whose number is in the name) can look at
+# the generation again, as a careless second program could.
 race()
 {
 	wait_for working
-	for i in $REPORTS/cryptattest-*; do head -c 64 /dev/zero >"$i/inblob"; done
+	i=$(ls -d $REPORTS/cryptattest-*)
+	pid=${i##*/cryptattest-} pid=${pid%-*}
+	kill -STOP "$pid"	# takes effect when the kernel is done with its read
+	wait_for idle
+	head -c 64 /dev/zero >"$i/inblob"
+	kill -CONT "$pid"
 }
 
 configfs_detection()
