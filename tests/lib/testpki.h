@@ -68,6 +68,7 @@ struct testpki_tdx {
 	bool foreign_product; /* another ISVPRODID of Intel's signer */
 	bool foreign_vendor; /* another QE vendor id */
 	bool unbound_key; /* QE report data does not cover the attestation key */
+	bool bad_point; /* attestation key off the curve, bound all the same */
 	bool no_root; /* PEM chain of two */
 };
 void testpki_tdx_template(const struct testpki *pki, struct testpki_tdx *ret);

@@ -237,6 +237,7 @@ int testpki_tdx_sign(const struct testpki *pki, const struct testpki_tdx *t, str
 	if (buf_check(out, err) < 0 || attestation_key(pki, att_key, err) < 0 ||
 	    put_signature(pki->key[PKI_ATT], out->data, out->len, &sig, err) < 0)
 		return -1;
+	att_key[63] ^= t->bad_point;
 	buf_append(&sig, att_key, sizeof(att_key));
 	if (put_qe_certification(pki, t, att_key, &sig, err) < 0 || buf_check(&sig, err) < 0)
 		return -1;
