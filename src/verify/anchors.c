@@ -28,8 +28,12 @@ int trust_anchors_new(struct trust_anchors **ret, struct err **err)
 {
 	struct trust_anchors *ta = calloc(1, sizeof(*ta));
 
-	if (!ta)
+	if (ta)
+		ta->cache = calloc(1, sizeof(*ta->cache));
+	if (!ta || !ta->cache) {
+		free(ta);
 		return err_nomem(err);
+	}
 	*ret = ta;
 	return 0;
 }
@@ -39,6 +43,8 @@ void trust_anchors_free(struct trust_anchors *ta)
 	if (!ta)
 		return;
 	cert_pool_free(&ta->test);
+	cert_cache_clear(ta->cache);
+	free(ta->cache);
 	free(ta);
 }
 

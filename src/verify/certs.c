@@ -42,8 +42,11 @@ static int add_der(struct cert_pool *p, const uint8_t *data, size_t len, const c
 	const uint8_t *at = data, *end = data + len;
 
 	while (at < end) {
-		X509 *x = d2i_X509(NULL, &at, (long)(end - at));
+		X509 *x = cert_cache_get(p->cache, at, (size_t)(end - at));
 
+		if (x)
+			return pool_put(p, x, what, cls, err);
+		x = d2i_X509(NULL, &at, (long)(end - at));
 		if (!x) {
 			ERR_clear_error();
 			return err_set(err, cls, "certificate", "%s: no certificate at byte %zu", what, (size_t)(at - data));
@@ -60,25 +63,44 @@ static int no_passphrase(char *buf, int size, int rwflag, void *u)
 	return -1;
 }
 
+/* 1: one block decoded, 0: no more, -1: malformed. */
+static int next_pem(BIO *mem, const struct cert_cache *cache, X509 **ret)
+{
+	unsigned char *der = NULL;
+	const unsigned char *at;
+	unsigned long e;
+	long len;
+
+	if (!PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, mem, no_passphrase, NULL)) {
+		e = ERR_peek_last_error();
+		ERR_clear_error();
+		return ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE ? 0 : -1;
+	}
+	at = der;
+	*ret = cert_cache_get(cache, der, (size_t)len);
+	if (!*ret)
+		*ret = d2i_X509(NULL, &at, len);
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return *ret ? 1 : -1;
+}
+
 static int add_pem(struct cert_pool *p, const void *data, size_t len, const char *what, enum err_class cls,
 		   struct err **err)
 {
 	BIO *mem = BIO_new_mem_buf(data, (int)len);
 	size_t before = p->n;
-	unsigned long e;
-	int r = 0;
+	int more, r = 0;
 	X509 *x;
 
 	if (!mem)
 		return ossl_fail(err, what);
-	while (r == 0 && (x = PEM_read_bio_X509(mem, NULL, no_passphrase, NULL)))
-		r = pool_put(p, x, what, cls, err);
+	while ((more = next_pem(mem, p->cache, &x)) > 0 && (r = pool_put(p, x, what, cls, err)) == 0)
+		;
 	BIO_free(mem);
-	e = ERR_peek_last_error();
-	ERR_clear_error();
 	if (r < 0)
 		return r;
-	if (e && (ERR_GET_LIB(e) != ERR_LIB_PEM || ERR_GET_REASON(e) != PEM_R_NO_START_LINE))
+	if (more < 0)
 		return err_set(err, cls, "certificate", "%s: certificate %zu is malformed", what, p->n - before + 1);
 	if (p->n == before)
 		return err_set(err, cls, "certificate", "%s: no certificate, neither DER nor PEM", what);
@@ -95,6 +117,17 @@ int cert_pool_add(struct cert_pool *p, const void *data, size_t len, const char 
 	if (len > 1 && bytes[0] == 0x30 && bytes[1] & 0x80)
 		return add_der(p, bytes, len, what, cls, err);
 	return add_pem(p, data, len, what, cls, err);
+}
+
+int cert_pool_add_own(struct cert_pool *p, const void *data, size_t len, struct cert_cache *cache, struct err **err)
+{
+	size_t before = p->n;
+
+	if (cert_pool_add(p, data, len, "CA", ERR_CONFIG, err) < 0)
+		return -1;
+	for (size_t i = before; i < p->n; i++)
+		cert_cache_put(cache, p->cert[i]);
+	return 0;
 }
 
 X509 *cert_pool_next(const struct cert_pool *p, const char *cn, size_t *from)

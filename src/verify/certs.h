@@ -5,6 +5,7 @@
 
 #include <openssl/x509.h>
 
+#include "verify/cert_cache.h"
 #include "verify/verify.h"
 
 #define CERT_POOL_MAX 48
@@ -15,6 +16,7 @@
 struct cert_pool {
 	X509 *cert[CERT_POOL_MAX];
 	size_t n;
+	const struct cert_cache *cache; /* may be NULL */
 };
 
 void cert_pool_free(struct cert_pool *p);
@@ -22,6 +24,8 @@ void cert_pool_free(struct cert_pool *p);
 /* Adds every certificate of a PEM text (other text between is skipped) or of DER, one after the other; at least one. cls is
  * the class of every failure, what names the source. */
 int cert_pool_add(struct cert_pool *p, const void *data, size_t len, const char *what, enum err_class cls, struct err **err);
+/* The operator's own bundle, "CA": its certificates may be remembered before they have proved anything. ERR_CONFIG. */
+int cert_pool_add_own(struct cert_pool *p, const void *data, size_t len, struct cert_cache *cache, struct err **err);
 /* The i-th certificate with exactly this common name, counted from *from; NULL when there is no more. */
 X509 *cert_pool_next(const struct cert_pool *p, const char *cn, size_t *from);
 bool cert_pool_has(const struct cert_pool *p, const char *cn);
@@ -34,8 +38,10 @@ int cert_sha256(const X509 *x, uint8_t out[static 32], struct err **err);
 /* OpenSSL's first queued reason as ERR_INTERNAL; -1. */
 int ossl_fail(struct err **err, const char *what);
 
+/* One thread at a time: the cache is written through a const object. */
 struct trust_anchors {
 	struct cert_pool test;
+	struct cert_cache *cache;
 };
 
 /* Is it a built-in root of that TEE, or a test root (*ret_test)? A digest that cannot be made is "no". */

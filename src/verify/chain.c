@@ -190,6 +190,8 @@ static int try_root(const struct chain_request *rq, X509 *root, struct err **err
 		struct err *e = NULL;
 
 		if (try_path(rq, intermediate, root, &e) == 0) {
+			cert_cache_put(rq->anchors->cache, intermediate);
+			cert_cache_put(rq->anchors->cache, root);
 			err_clear(err);
 			return 0;
 		}

@@ -86,7 +86,7 @@ static int take_certificates(struct snp *s, struct err **err)
 {
 	if (take_table(s, err) < 0 || take_option_vek(s, err) < 0)
 		return -1;
-	if (s->in->ca && cert_pool_add(&s->pool, s->in->ca, s->in->ca_len, "CA", ERR_CONFIG, err) < 0)
+	if (s->in->ca && cert_pool_add_own(&s->pool, s->in->ca, s->in->ca_len, s->in->anchors->cache, err) < 0)
 		return -1;
 	if (!s->leaf.n && !s->vlek && s->in->store_dir && !all_zero(s->r->chip_id, sizeof(s->r->chip_id)))
 		return store_read_vcek(s->in->store_dir, s->r, &s->leaf, err);
@@ -250,7 +250,8 @@ static int check_signature(const struct snp *s, struct err **err)
 
 int appraise_snp(const struct verify_input *in, struct verdict *v, struct err **err)
 {
-	__attribute__((cleanup(snp_clear))) struct snp s = { .in = in, .v = v, .r = &v->snp };
+	__attribute__((cleanup(snp_clear))) struct snp s = { .in = in, .v = v, .r = &v->snp,
+		.pool = { .cache = in->anchors->cache } };
 	struct vek vek;
 
 	if (snp_report_decode(in->evidence->report, in->evidence->report_len, &v->snp, err) < 0)

@@ -73,7 +73,7 @@ static int take_certificates(struct tdx *t, struct err **err)
 
 	if (cert_pool_add(&t->pool, t->q->pck_pem, t->q->pck_pem_len, "PCK chain of the quote", ERR_REFUSED, err) < 0)
 		return -1;
-	if (in->ca && cert_pool_add(&t->pool, in->ca, in->ca_len, "CA", ERR_CONFIG, err) < 0)
+	if (in->ca && cert_pool_add_own(&t->pool, in->ca, in->ca_len, in->anchors->cache, err) < 0)
 		return -1;
 	return 0;
 }
@@ -205,7 +205,8 @@ static int check_event_log(const struct tdx *t, struct err **err)
 
 int appraise_tdx(const struct verify_input *in, struct verdict *v, struct err **err)
 {
-	__attribute__((cleanup(tdx_clear))) struct tdx t = { .in = in, .v = v, .q = &v->tdx };
+	__attribute__((cleanup(tdx_clear))) struct tdx t = { .in = in, .v = v, .q = &v->tdx,
+		.pool = { .cache = in->anchors->cache } };
 	const struct tdx_quote *q = t.q;
 	X509 *leaf = NULL;
 
