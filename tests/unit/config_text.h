@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* Pieces of configuration text, and parsing without files. */
+#ifndef CRYPTATTEST_TESTS_CONFIG_TEXT_H
+#define CRYPTATTEST_TESTS_CONFIG_TEXT_H
+
+#include <string.h>
+
+#include "config/parse.h"
+
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KBS "[kbs main]\nurl = https://kbs1.example:8443\npin = " PIN "\n"
+#define ROOT "[volume root]\ndevice = PARTLABEL=root-crypt\nsecret = main:default/vm/root\n"
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+
+static inline struct config *parse(const char *text, bool http, struct err **err)
+{
+	struct config *c = config_new();
+
+	assert_non_null(c);
+	if (config_parse_text(c, "f", 1, text, strlen(text), err) == 0 && config_validate(c, http, err) == 0)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+#endif
