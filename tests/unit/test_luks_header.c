@@ -196,7 +196,7 @@ static json_t *with_slots(int n, bool overlap)
 
 	for (int i = 0; i < n; i++) {
 		json_t *slot = json_deep_copy(json_object_get(slots, "0"));
-		char name[8], offset[24];
+		char name[12], offset[24];
 
 		snprintf(name, sizeof(name), "%d", i);
 		snprintf(offset, sizeof(offset), "%d", 32768 + 258048 * i - (overlap && i == n - 1 ? 4096 : 0));
