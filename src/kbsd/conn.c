@@ -2,6 +2,8 @@
 #include "kbsd/conn.h"
 
 #include <event2/bufferevent_ssl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -77,8 +79,12 @@ static bool admit(struct conn *c)
 	socklen_t len = sizeof(ss);
 	struct sockaddr *sa = (struct sockaddr *)&ss;
 
+	int yes = 1;
+
 	if (!c->bev || getpeername(bufferevent_getfd(c->bev), sa, &len) < 0)
 		return false; /* gone already */
+	/* A reply is two TLS records; Nagle would hold the second back until the first is acknowledged. */
+	setsockopt(bufferevent_getfd(c->bev), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	c->peer = peers_get(c->all->peers, sa);
 	if (!c->peer)
 		return false;

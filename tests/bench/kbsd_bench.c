@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * cryptattest-kbs under load: CPU time of the server for one full handshake (new TLS connection, auth, attest, one
+ * resource) beside the bare OpenSSL operations in it, measured in the same run; then many clients at once.
+ *
+ *   kbsd_bench [HANDSHAKES [CLIENTS]]     default 200 and 1000
+ *
+ * Prints one line per figure. Exit 1 when a client failed; a missed budget is said, and is exit 0: times swing here.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "tests/bench/kbsd_ops.h"
+#include "tests/loopback/kbsd_agent.h"
+
+#define SECRET "correct horse battery staple"
+#define BUDGET 1.25
+#define OPS_ROUNDS 200
+
+static double server_cpu_us(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t id;
+
+	assert_int_equal(clock_getcpuclockid(pid, &id), 0);
+	assert_int_equal(clock_gettime(id, &ts), 0);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+static bool full_handshake(const struct kbsd *k, struct agent *a, struct response *r)
+{
+	_cleanup_free_ char *body = NULL;
+
+	if (!http_open(&a->http, k->port, NULL, 0))
+		return false;
+	agent_auth(a, r);
+	if (r->status == 200) {
+		body = agent_attest_body(a);
+		agent_post_attest(a, body, r);
+	}
+	if (r->status == 200)
+		agent_get(a, PATH_ROOT, r);
+	http_close(&a->http);
+	return agent_reply_is(a, r, SECRET);
+}
+
+static double measure_server(struct kbsd *k, enum key_type type, unsigned int n, unsigned int *failed)
+{
+	static struct response r;
+	struct agent a;
+	double before;
+
+	agent_open(&a, k, KBS_0_4_0, TEE_SNP, type);
+	http_close(&a.http);
+	for (unsigned int i = 0; i < 5; i++) /* warm */
+		*failed += !full_handshake(k, &a, &r);
+	before = server_cpu_us(k->pid);
+	for (unsigned int i = 0; i < n; i++)
+		*failed += !full_handshake(k, &a, &r);
+	before = (server_cpu_us(k->pid) - before) / n;
+	agent_close(&a);
+	return before;
+}
+
+static void compare(struct kbsd *k, enum key_type type, unsigned int n, unsigned int *failed)
+{
+	char crt[128], key[128];
+	struct op_time ops[OPS_MAX];
+	double server, bare = 0;
+	size_t count;
+
+	snprintf(crt, sizeof(crt), "%s/server.crt", k->dir);
+	snprintf(key, sizeof(key), "%s/server.key", k->dir);
+	server = measure_server(k, type, n, failed);
+	count = ops_measure(k->pki, type, crt, key, OPS_ROUNDS, ops);
+	for (size_t i = 0; i < count; i++) {
+		printf("kbs  %-10s  %-40s %9.1f us\n", key_type_name(type), ops[i].what, ops[i].us);
+		bare += ops[i].us;
+	}
+	printf("kbs  %-10s  %-40s %9.1f us\n", key_type_name(type), "sum of the bare operations", bare);
+	printf("kbs  %-10s  %-40s %9.1f us\n", key_type_name(type), "server CPU per full handshake", server);
+	printf("kbs  %-10s  %-40s %9.2f   budget %.2f: %s\n", key_type_name(type), "ratio", server / bare, BUDGET,
+	       server <= BUDGET * bare ? "met" : "MISSED");
+}
+
+/* --- many at once --- */
+
+struct crowd {
+	struct kbsd *k;
+	pthread_barrier_t connected;
+	unsigned int ok;
+	pthread_mutex_t lock;
+};
+
+struct member {
+	struct crowd *crowd;
+	unsigned int number;
+	pthread_t thread;
+};
+
+static void *client(void *arg)
+{
+	struct member *m = arg;
+	struct response *r = malloc(sizeof(*r));
+	struct agent a = { .port = m->crowd->k->port, .pki = m->crowd->k->pki, .protocol = KBS_0_4_0, .tee = TEE_SNP };
+	char from[32];
+	bool ok;
+
+	/* As many addresses as machines have: eight per address here. */
+	snprintf(from, sizeof(from), "127.1.%u.%u", m->number / 8 / 250, m->number / 8 % 250 + 1);
+	ok = r && keypair_generate(KEY_EC_P256, &a.key, NULL) == 0 && http_open(&a.http, a.port, from, 0);
+	if (ok) {
+		a.jwk.alg = JWK_ECDH_A256KW;
+		keypair_public(a.key, &a.jwk.key);
+		agent_auth(&a, r);
+		ok = r->status == 200;
+	}
+	/* Nobody goes on before all of them hold a connection and a nonce. */
+	pthread_barrier_wait(&m->crowd->connected);
+	if (ok) {
+		_cleanup_free_ char *body = agent_attest_body(&a);
+
+		agent_post_attest(&a, body, r);
+		if (r->status == 200)
+			agent_get(&a, PATH_ROOT, r);
+		ok = agent_reply_is(&a, r, SECRET);
+	}
+	agent_close(&a);
+	free(r);
+	pthread_mutex_lock(&m->crowd->lock);
+	m->crowd->ok += ok;
+	pthread_mutex_unlock(&m->crowd->lock);
+	return NULL;
+}
+
+static unsigned int crowd(struct kbsd *k, unsigned int n)
+{
+	struct crowd c = { .k = k };
+	struct member *members = calloc(n, sizeof(*members));
+	uint64_t start = clock_monotonic_ns();
+	pthread_attr_t attr;
+
+	assert_non_null(members);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 256 * 1024);
+	pthread_mutex_init(&c.lock, NULL);
+	pthread_barrier_init(&c.connected, NULL, n);
+	for (unsigned int i = 0; i < n; i++) {
+		members[i] = (struct member){ .crowd = &c, .number = i };
+		assert_int_equal(pthread_create(&members[i].thread, &attr, client, &members[i]), 0);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		pthread_join(members[i].thread, NULL);
+	printf("kbs  %u clients at once: %u unlocked, %u failed, %.2f s with the clients on the same machine\n", n, c.ok,
+	       n - c.ok, (double)(clock_monotonic_ns() - start) / 1e9);
+	free(members);
+	return n - c.ok;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int handshakes = argc > 1 ? (unsigned int)atoi(argv[1]) : 200, clients = argc > 2 ? (unsigned int)atoi(argv[2]) : 1000;
+	struct rlimit files = { 65536, 65536 };
+	unsigned int failed = 0;
+	struct kbsd k;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	kbsd_setup(&k);
+	agent_install_policy(&k);
+	kbsd_add_secret(&k, "default/vm/root", SECRET);
+	KBSD_START(&k, "--test-root", "ROOTS");
+	compare(&k, KEY_EC_P256, handshakes, &failed);
+	compare(&k, KEY_RSA_3072, handshakes, &failed);
+	if (clients)
+		failed += crowd(&k, clients);
+	printf("kbs  peak resident memory of the server: ");
+	fflush(stdout);
+	char cmd[96];
+	snprintf(cmd, sizeof(cmd), "sed -n 's/^VmHWM:[ \\t]*//p' /proc/%d/status", (int)k.pid);
+	if (system(cmd) != 0)
+		puts("?");
+	failed += kbsd_stop(&k) != 0;
+	kbsd_teardown(&k);
+	return failed ? 1 : 0;
+}

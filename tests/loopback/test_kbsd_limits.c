@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* What an outsider cannot do to a server by being slow, large, ambiguous or many (architecture.md C18). */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "tests/loopback/kbsd_agent.h"
+
+static struct kbsd k;
+static struct response r;
+
+#define AUTH_BODY "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}}"
+
+static int setup(void **state)
+{
+	(void)state;
+	kbsd_setup(&k);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_int_equal(kbsd_stop(&k), 0);
+	kbsd_teardown(&k);
+	return 0;
+}
+
+static bool server_answers(void)
+{
+	struct http h;
+	bool ok = http_open(&h, k.port, "127.0.0.77", 0);
+
+	r.status = -1;
+	if (ok)
+		http_request(&h, "POST", PATH_AUTH, "", AUTH_BODY, &r);
+	http_close(&h);
+	return ok && r.status == 200;
+}
+
+static void nap_ms(long ms)
+{
+	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Sends one byte every 50 ms; ms until the server gave up, or limit. */
+static uint64_t drip(struct http *h, const char *text, uint64_t limit)
+{
+	uint64_t start = clock_monotonic_ns(), ms = 0;
+
+	while (ms < limit) {
+		bool sent = h->ssl ? http_send(h, text, 1) : write(h->fd, text, 1) == 1;
+
+		if (text[1])
+			text++;
+		if (!sent || http_closed_within(h, 50))
+			break;
+		ms = (clock_monotonic_ns() - start) / NSEC_PER_MSEC;
+	}
+	return (clock_monotonic_ns() - start) / NSEC_PER_MSEC;
+}
+
+/* Neither bytes in the TLS handshake, nor in the head, nor in the body, nor whole requests keep a connection for ever. */
+static void test_absolute_time(void **state)
+{
+	struct http h;
+	uint64_t ms, start;
+
+	(void)state;
+	KBSD_START(&k, "--connection-time", "800ms", "--idle-time", "10s");
+	h = (struct http){ .fd = http_connect_tcp(k.port, NULL) };
+	assert_true(h.fd >= 0);
+	/* A TLS record header that announces much, then a byte at a time. */
+	assert_int_equal(write(h.fd, "\x16\x03\x01\x3f\xff\x01\x00\x3f\xf0", 9), 9);
+	ms = drip(&h, "a", 5000);
+	assert_in_range(ms, 400, 2500);
+	http_close(&h);
+	assert_true(http_open(&h, k.port, NULL, 0));
+	ms = drip(&h, "GET /healthz HTTP/1.1\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 5000);
+	assert_in_range(ms, 400, 2500);
+	http_close(&h);
+	assert_true(http_open(&h, k.port, NULL, 0));
+	assert_true(http_send(&h, "POST " PATH_AUTH " HTTP/1.1\r\nContent-Length: 1000\r\n\r\n", 54));
+	ms = drip(&h, "a", 5000);
+	assert_in_range(ms, 400, 2500);
+	http_close(&h);
+	/* A client that is busy all the time. */
+	assert_true(http_open(&h, k.port, NULL, 0));
+	start = clock_monotonic_ns();
+	do {
+		http_request(&h, "GET", "/healthz", "", NULL, &r);
+		ms = (clock_monotonic_ns() - start) / NSEC_PER_MSEC;
+	} while (r.status == 200 && ms < 5000);
+	assert_in_range(ms, 400, 2500);
+	http_close(&h);
+	assert_true(server_answers());
+}
+
+static void test_idle_time(void **state)
+{
+	struct http h;
+
+	(void)state;
+	KBSD_START(&k, "--connection-time", "30s", "--idle-time", "500ms");
+	h = (struct http){ .fd = http_connect_tcp(k.port, NULL) };
+	assert_true(http_closed_within(&h, 3000));
+	http_close(&h);
+	assert_true(http_open(&h, k.port, NULL, 0));
+	http_request(&h, "GET", "/healthz", "", NULL, &r);
+	assert_int_equal(r.status, 200);
+	assert_true(http_closed_within(&h, 3000));
+	http_close(&h);
+}
+
+static void assert_refused_and_closed(const char *request)
+{
+	struct http h;
+
+	assert_true(http_open(&h, k.port, NULL, 0));
+	assert_true(http_send(&h, request, strlen(request)));
+	http_read(&h, &r);
+	if (r.status == 200 || !http_closed_within(&h, 2000))
+		fail_msg("%d: %.300s", r.status, request);
+	http_close(&h);
+}
+
+static void test_ambiguous_length(void **state)
+{
+	static const char *const heads[] = {
+		"Content-Length: 56\r\nContent-Length: 56\r\n",
+		"Content-Length: 56\r\ncontent-length: 5\r\n",
+		"Content-Length: 56\r\nTransfer-Encoding: chunked\r\n",
+		"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n",
+		"Content-Length: -1\r\n",
+		"Content-Length: 99999999999999999999999\r\n",
+	};
+
+	(void)state;
+	KBSD_START(&k, "--idle-time", "1s");
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		_cleanup_free_ char *text = text_printf("POST " PATH_AUTH " HTTP/1.1\r\nHost: x\r\n%s\r\n" AUTH_BODY, heads[i]);
+
+		assert_refused_and_closed(text);
+	}
+	assert_true(server_answers());
+}
+
+static void test_sizes(void **state)
+{
+	_cleanup_free_ char *big = malloc((3 << 20) + 1), *head = NULL;
+	struct http h;
+
+	(void)state;
+	KBSD_START(&k, "--idle-time", "2s");
+	memset(big, ' ', 3 << 20);
+	big[3 << 20] = '\0';
+	/* 2 MiB of body are read (and found to be no JSON), 3 MiB are not. */
+	assert_true(http_open(&h, k.port, NULL, 0));
+	big[2 << 20] = '\0';
+	http_request(&h, "POST", PATH_AUTH, "", big, &r);
+	assert_true(response_is(&r, 401, "AttestationError"));
+	big[2 << 20] = ' ';
+	http_request(&h, "POST", PATH_AUTH, "", big, &r);
+	assert_int_not_equal(r.status, 401);
+	assert_int_not_equal(r.status, 200);
+	http_close(&h);
+	/* Chunked bodies have the same limit. */
+	assert_true(http_open(&h, k.port, NULL, 0));
+	assert_true(http_send(&h, "POST " PATH_AUTH " HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 64));
+	bool open = true;
+	for (int i = 0; open && i < 64; i++)
+		open = http_send(&h, "10000\r\n", 7) && http_send(&h, big, 65536) && http_send(&h, "\r\n", 2);
+	http_read(&h, &r);
+	assert_int_not_equal(r.status, 200);
+	assert_int_not_equal(r.status, 401);
+	http_close(&h);
+	memset(big, 'a', 40000);
+	big[40000] = '\0';
+	head = text_printf("GET /healthz HTTP/1.1\r\nX: %s\r\n\r\n", big);
+	assert_refused_and_closed(head);
+	assert_true(server_answers());
+}
+
+static void test_per_address(void **state)
+{
+	struct http h[6];
+
+	(void)state;
+	KBSD_START(&k, "--max-per-address", "4", "--idle-time", "20s");
+	for (int i = 0; i < 4; i++) {
+		assert_true(http_open(&h[i], k.port, "127.0.0.9", 0));
+		http_request(&h[i], "GET", "/healthz", "", NULL, &r);
+		assert_int_equal(r.status, 200);
+	}
+	assert_false(http_open(&h[4], k.port, "127.0.0.9", 0));
+	assert_true(kbsd_log_has(&k, "refused connect: 127.0.0.9"));
+	/* Another address is not concerned; a place that becomes free can be used. */
+	assert_true(server_answers());
+	http_close(&h[0]);
+	bool again = false;
+	for (int i = 0; i < 100 && !again; i++) {
+		again = http_open(&h[5], k.port, "127.0.0.9", 0);
+		if (!again)
+			nap_ms(10);
+	}
+	assert_true(again);
+	for (int i = 1; i < 6; i++)
+		http_close(&h[i]);
+}
+
+/* When all connections are taken newcomers wait, and are served when the absolute timer has made room. */
+static void test_connection_cap(void **state)
+{
+	struct http h[8];
+	int fds[8];
+
+	(void)state;
+	KBSD_START(&k, "--max-connections", "8", "--connection-time", "1s");
+	for (int i = 0; i < 8; i++) {
+		fds[i] = http_connect_tcp(k.port, NULL);
+		assert_true(fds[i] >= 0);
+	}
+	assert_true(kbsd_log_has(&k, "newcomers wait"));
+	assert_true(server_answers());
+	for (int i = 0; i < 8; i++) {
+		h[i] = (struct http){ .fd = fds[i] };
+		assert_true(http_closed_within(&h[i], 2000));
+		http_close(&h[i]);
+	}
+}
+
+static long resident_kib(pid_t pid)
+{
+	char path[64], line[256];
+	long kib = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmRSS: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* Ten thousand sessions nobody means to use: memory stays, and another address attests meanwhile. */
+static void test_session_flood(void **state)
+{
+	struct http h;
+	struct agent a;
+	long before, after;
+
+	(void)state;
+	KBSD_START(&k, "--test-root", "ROOTS", "--max-per-address", "64", "--max-sessions", "1000");
+	assert_true(http_open(&h, k.port, "127.0.0.66", 0));
+	agent_open(&a, &k, KBS_0_4_0, TEE_SNP, KEY_EC_P256);
+	agent_auth(&a, &r);
+	for (int i = 0; i < 2000; i++) {
+		http_request(&h, "POST", PATH_AUTH, "", AUTH_BODY, &r);
+		assert_int_equal(r.status, 200);
+	}
+	before = resident_kib(k.pid);
+	for (int i = 0; i < 8000; i++) {
+		http_request(&h, "POST", PATH_AUTH, "", AUTH_BODY, &r);
+		assert_int_equal(r.status, 200);
+	}
+	after = resident_kib(k.pid);
+	assert_true(before > 0 && after > 0);
+	if (after > before + 512)
+		fail_msg("%ld KiB became %ld KiB", before, after);
+	/* The session from before the flood is still there. */
+	_cleanup_free_ char *body = agent_attest_body(&a);
+	agent_post_attest(&a, body, &r);
+	assert_int_equal(r.status, 200);
+	agent_close(&a);
+	http_close(&h);
+}
+
+/* A connection leaves nothing behind, however it ends. */
+static void test_no_leak_of_descriptors(void **state)
+{
+	char path[64];
+	int before = 0, after = -1;
+
+	(void)state;
+	KBSD_START(&k, NULL);
+	assert_true(server_answers());
+	snprintf(path, sizeof(path), "ls /proc/%d/fd | wc -l", (int)k.pid);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 60; i++) {
+			struct http h = { .fd = http_connect_tcp(k.port, NULL) };
+
+			if (i % 3 == 1)
+				assert_int_equal(write(h.fd, "GET / HTTP/1.1\r\n\r\n", 18), 18); /* not TLS */
+			http_close(&h);
+			if (i % 3 == 2 && http_open(&h, k.port, NULL, 0)) {
+				http_send(&h, "POST /kbs/v0/auth HTTP/1.1\r\nContent-Length: 50\r\n\r\nabc", 53);
+				http_close(&h);
+			}
+		}
+		nap_ms(300);
+		assert_true(server_answers());
+		FILE *f = popen(path, "re");
+		assert_non_null(f);
+		assert_int_equal(fscanf(f, "%d", round ? &after : &before), 1);
+		pclose(f);
+	}
+	assert_in_range(after, 5, before + 1);
+}
+
+static void test_tls(void **state)
+{
+	struct http h;
+
+	(void)state;
+	KBSD_START(&k, NULL);
+	assert_false(http_open(&h, k.port, NULL, TLS1_VERSION));
+	assert_false(http_open(&h, k.port, NULL, TLS1_1_VERSION));
+	assert_true(http_open(&h, k.port, NULL, TLS1_2_VERSION));
+	assert_non_null(strstr(SSL_get_cipher(h.ssl), "ECDHE"));
+	http_close(&h);
+	assert_true(http_open(&h, k.port, NULL, TLS1_3_VERSION));
+	http_request(&h, "GET", "/healthz", "", NULL, &r);
+	assert_int_equal(r.status, 200);
+	http_close(&h);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_absolute_time), T(test_idle_time),      T(test_ambiguous_length),
+		T(test_sizes),	       T(test_per_address),    T(test_connection_cap),
+		T(test_session_flood), T(test_no_leak_of_descriptors), T(test_tls),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
