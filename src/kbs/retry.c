@@ -5,11 +5,12 @@
 
 #include "base/cleanup.h"
 
-void retry_init(struct retry *r, size_t n_urls, const struct kbs_intervals *intervals)
+void retry_init(struct retry *r, size_t n_urls, const struct kbs_intervals *intervals, struct deadline deadline)
 {
 	memset(r, 0, sizeof(*r));
 	r->n_urls = n_urls;
 	r->intervals = intervals;
+	r->deadline = deadline;
 	r->backoff = (struct backoff){ .first_ms = intervals->backoff, .max_ms = intervals->backoff_max };
 }
 
@@ -33,9 +34,17 @@ static unsigned int gravity(const struct err *e)
 	}
 }
 
-void retry_remember(struct retry *r, struct err **e)
+/* What the deadline itself cut off says "timed out", which explains less than the failure before it. */
+static bool outweighs(const struct retry *r, const struct err *e, uint64_t now_ns)
 {
-	struct err **slot = r->worst && gravity(*e) < gravity(r->worst) ? &r->last : &r->worst;
+	if (!r->worst || gravity(e) > gravity(r->worst))
+		return true;
+	return gravity(e) == gravity(r->worst) && now_ns < r->deadline.at_ns;
+}
+
+void retry_remember(struct retry *r, uint64_t now_ns, struct err **e)
+{
+	struct err **slot = outweighs(r, *e, now_ns) ? &r->worst : &r->last;
 
 	err_clear(&r->last);
 	err_clear(slot);
@@ -124,7 +133,7 @@ bool retry_note(struct retry *r, const struct kbs_verdict *v, uint64_t retry_aft
 	if (v->action == ACT_FINAL || (v->action == ACT_PACED && r->refusals >= ARRAY_SIZE(r->intervals->refused)) ||
 	    (v->action == ACT_HANDSHAKE_ONCE && r->once_used))
 		return false; /* a definite answer: nothing that was seen before outweighs it */
-	retry_remember(r, e);
+	retry_remember(r, now_ns, e);
 	*ret_wait_ms = 0;
 	if (v->action == ACT_HANDSHAKE_ONCE) {
 		r->once_used = true;
@@ -161,7 +170,7 @@ void retry_succeeded(struct retry *r)
 	size_t cur = r->cur;
 
 	retry_free(r);
-	retry_init(r, r->n_urls, r->intervals);
+	retry_init(r, r->n_urls, r->intervals, r->deadline);
 	r->cur = cur;
 }
 

@@ -13,6 +13,7 @@
 
 struct retry {
 	const struct kbs_intervals *intervals;
+	struct deadline deadline;
 	size_t n_urls, cur; /* cur = the URL to try */
 	struct {
 		uint64_t not_before_ns; /* Retry-After */
@@ -28,14 +29,14 @@ struct retry {
 	struct err *last;     /* the newest failure, when it is not the gravest */
 };
 
-void retry_init(struct retry *r, size_t n_urls, const struct kbs_intervals *intervals);
+void retry_init(struct retry *r, size_t n_urls, const struct kbs_intervals *intervals, struct deadline deadline);
 void retry_free(struct retry *r);
 /* After a failed attempt at r->cur; takes *e over (sets it to NULL). True: wait *ret_wait_ms, then try r->cur. False: no further
  * try, *e is the session's result. */
 bool retry_note(struct retry *r, const struct kbs_verdict *v, uint64_t retry_after_ms, uint64_t now_ns, struct err **e,
 		uint64_t *ret_wait_ms);
 /* Counts for the result at the deadline, and changes nothing else. Takes *e over. */
-void retry_remember(struct retry *r, struct err **e);
+void retry_remember(struct retry *r, uint64_t now_ns, struct err **e);
 /* The newest failure, for the user; NULL before the first. */
 const struct err *retry_last(const struct retry *r);
 /* A new fetch: it may use its own extra handshake. */

@@ -44,7 +44,7 @@ int kbs_session_new(const struct kbs_params *params, struct kbs_session **ret, s
 	}
 	while (params->source.transport.urls[n]) /* at most 16: configure() has counted them */
 		s->protocol[n++] = KBS_0_4_0;
-	retry_init(&s->retry, n, s->intervals);
+	retry_init(&s->retry, n, s->intervals, params->deadline);
 	*ret = s;
 	return 0;
 }
@@ -193,7 +193,7 @@ static int get(struct kbs_session *s, const char *path, struct secret **ret, str
 			return -1;
 		}
 		ms = backoff_next_ms(&backoff);
-		retry_remember(&s->retry, &e);
+		retry_remember(&s->retry, clock_ns(), &e);
 		announce(s, ms);
 		clock_sleep_ms(ms, until);
 		if (clock_cancelled()) {

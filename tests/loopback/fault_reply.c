@@ -288,6 +288,7 @@ void fault_answer(struct fault_conn *c, const struct fault_request *r)
 	if (w == WHERE_ATTEST)
 		note_attest(k, r);
 	k->counts->requests[w]++;
+	memcpy(k->counts->cookie, r->cookie, sizeof(k->counts->cookie));
 	pthread_mutex_unlock(&k->lock);
 	if (fault_misbehave(c, &step))
 		return;

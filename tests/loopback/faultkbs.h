@@ -51,6 +51,7 @@ struct fault_counts {
 	char key_type[16];		    /* kty and curve or alg of the newest key: "RSA-OAEP-256 3072" */
 	char version[16];		    /* of the newest /auth */
 	char proxied[128];		    /* target of the newest CONNECT */
+	char cookie[128];		    /* of the newest request */
 	bool foreign_header;		    /* a request carried a header that no KBS client sends */
 };
 

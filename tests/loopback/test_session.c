@@ -7,12 +7,16 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/loopback/lab.h"
 
-static struct lab lab;
+/* untouched: its child sees good answers only, and none of the plain text that a test sends on purpose. */
+static struct lab lab, untouched;
 
 #define RUN(...) struct lab_run r = { __VA_ARGS__ }; lab_run(&lab, &r)
 
@@ -596,6 +600,57 @@ static void nobody_there(void **state)
 	kbs_session_free(s);
 }
 
+/* Reads all that can be read of a process; true when the text is in it. */
+static bool memory_holds(int mem, FILE *maps, const char *text)
+{
+	unsigned long from, to;
+	bool found = false;
+	char line[512], rights[8];
+
+	rewind(maps);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		char *data;
+		ssize_t n;
+
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || to - from > 256 * 1024 * 1024 || rights[1] != 'w')
+			continue;
+		data = malloc(to - from);
+		assert_non_null(data);
+		n = pread(mem, data, to - from, (off_t)from);
+		found = n > 0 && memmem(data, (size_t)n, text, strlen(text)) != NULL;
+		free(data);
+	}
+	return found;
+}
+
+/* The transport process carries the encrypted answer and nothing more. Needs the right to look into it. */
+static void secret_never_in_the_child(void **state)
+{
+	char path[64];
+	FILE *maps;
+	int mem;
+	struct lab_run r = { .script = { "" } };
+
+	lab_run(&untouched, &r);
+	expect_secret(&r);
+	snprintf(path, sizeof(path), "/proc/%d/mem", transport_pid(untouched.transport));
+	mem = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/maps", transport_pid(untouched.transport));
+	maps = fopen(path, "re");
+	if (mem >= 0 && maps) {
+		assert_true(memory_holds(mem, maps, "/kbs/v0/")); /* the search works */
+		assert_false(memory_holds(mem, maps, LAB_SECRET));
+	} else {
+		assert_int_not_equal(geteuid(), 0);
+		print_message("not allowed to read the child's memory: not checked\n");
+	}
+	if (mem >= 0)
+		close(mem);
+	if (maps)
+		fclose(maps);
+	lab_run_clear(&r);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -636,11 +691,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_evidence_is_final),
 		cmocka_unit_test(identity),
 		cmocka_unit_test(nobody_there),
+		cmocka_unit_test(secret_never_in_the_child),
 	};
 	int r;
 
 	lab_open(&lab);
+	lab_open(&untouched);
 	r = cmocka_run_group_tests_name("session", tests, NULL, NULL);
+	lab_close(&untouched);
 	lab_close(&lab);
 	return r;
 }

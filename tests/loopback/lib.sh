@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# For the shell tests beside it: TAP, a temporary directory, a faultkbs that ends with us.
+bin=$TOP_BUILDDIR/tests/loopback
+tmp=$(mktemp -d) || exit 1
+count=0
+kbs=
+cleanup() {
+	[ -z "$kbs" ] || kill "$kbs" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+plan() {
+	echo "1..$1"
+}
+
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+# check NAME COMMAND...
+check() {
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$tmp/check" 2>&1; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# /' "$tmp/check" "$tmp/out" "$tmp/err" 2>/dev/null
+	fi
+}
+
+# wait_for CONDITION: at most 10 s
+wait_for() {
+	tries=0
+	until eval "$1"; do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || {
+			echo "Bail out! waited too long for: $1"
+			exit 1
+		}
+		sleep 0.05
+	done
+}
+
+# start_kbs SCRIPT [SECRET]: sets url and pin, leaves ca.pem in $tmp
+start_kbs() {
+	rm -f "$tmp/info" "$tmp/stdin"
+	mkfifo "$tmp/stdin"
+	"$bin/faultkbs" "$tmp" "$@" <"$tmp/stdin" >"$tmp/counts" &
+	kbs=$!
+	exec 9>"$tmp/stdin"
+	wait_for "[ -s $tmp/info ]"
+	url=$(sed -n s/^url=//p "$tmp/info")
+	pin=$(sed -n s/^pin=//p "$tmp/info")
+}
