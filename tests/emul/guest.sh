@@ -130,8 +130,10 @@ configfs_snp()
 	tee snp
 	check "SNP: detected by its provider" "^provider snp-configfs$" tee_probe detect
 	check "SNP: report and certificates" "^ok snp-configfs report 1184 aux [1-9][0-9]+ vmpl 0" collect
-	check "SNP: next request" "^ok snp-configfs" collect
+	check "SNP: next request, judged by src/verify" "^verified test:ARK-Milan" collect --roots /pki/roots.pem
 	holds "SNP: ... is paced" took 1000
+	signer snp --flip 144
+	check "SNP: measurement changed after signing" "^refused snp-signature" collect --roots /pki/roots.pem
 	holds "SNP: no instance is left" no_instances
 	signer snp --no-certs
 	check "SNP: host without certificates" "^ok snp-configfs report 1184 aux 0 " unpaced
@@ -244,10 +246,11 @@ configfs_tdx()
 {
 	tee tdx
 	check "TDX: detected by its provider" "^provider tdx-configfs$" tee_probe detect
-	check "TDX: quote v4" "^ok tdx-configfs report [1-9][0-9]{3} aux 0" collect
+	check "TDX: quote v4" "^ok tdx-configfs report [1-9][0-9]{3} aux 0" collect --roots /pki/roots.pem
+	check "TDX: ... judged by src/verify" "^verified test:Intel SGX Root CA" cat /tmp/previous
 	check "TDX: SNP asked for" "^error noevidence tee-provider .*tdx_guest, not sev_guest" collect --provider snp-configfs
 	signer tdx --set version=5 --set td15=1
-	check "TDX: quote v5" "^ok tdx-configfs" collect
+	check "TDX: quote v5" "^verified test:Intel SGX Root CA" collect --roots /pki/roots.pem
 	signer tdx --empty
 	check "TDX: empty quote" "^error noevidence empty-quote .*0 bytes" collect
 	signer tdx --flip 568
@@ -286,7 +289,8 @@ ioctl_basic()
 	load cuse
 	sev_guest
 	check "ioctl: detected by the device" "^provider snp-ioctl$" tee_probe detect
-	check "ioctl: report and certificates" "^ok snp-ioctl report 1184 aux [1-9][0-9]+ vmpl 0" collect
+	check "ioctl: report and certificates" "^ok snp-ioctl report 1184 aux [1-9][0-9]+ vmpl 0" collect --roots /pki/roots.pem
+	check "... judged by src/verify" "^verified test:ARK-Milan" cat /tmp/previous
 	holds "... in one request" test "$(cat /tmp/log)" = "ext-report 0"
 }
 

@@ -3,10 +3,11 @@
  * src/tee by hand, for tests in guests: what unlock does to get evidence, and nothing else.
  *
  *   tee_probe detect
- *   tee_probe collect [--provider NAME] [--once] [--deadline MS] [--save FILE]
+ *   tee_probe collect [--provider NAME] [--once] [--deadline MS] [--roots FILE] [--save FILE]
  *
  * detect prints each probe's reason and "provider NAME". collect prints "ok NAME report N aux N [vmpl N] MS ms" or
- * "error CLASS ID MESSAGE | HINT". --once calls the provider itself, without retries and self-check. Exit status 0, 1, or 2 for usage.
+ * "error CLASS ID MESSAGE | HINT". --once calls the provider itself, without retries and self-check. --roots has src/verify
+ * judge the evidence with these test roots, and adds "verified ROOT" or "refused ID REASON". Exit status 0, 1, or 2 for usage.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,9 +23,10 @@
 #include "base/text.h"
 #include "evidence/snp_report.h"
 #include "tee/tee.h"
+#include "verify/verify.h"
 
 struct options {
-	const char *provider, *save;
+	const char *provider, *roots, *save;
 	uint64_t deadline_ms;
 	bool once;
 };
@@ -44,6 +46,30 @@ static int detect(const struct tee_env *env, const struct tee_provider **ret, bo
 	if (print)
 		fputs(buf_cstr(&why) ? buf_cstr(&why) : "", stdout);
 	return r < 0 ? fail(e) : 0;
+}
+
+static int verify(const struct evidence *ev, const uint8_t *data, const char *roots)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_free_ char *pem = NULL;
+	struct trust_anchors *ta = NULL;
+	static struct verdict v;
+	size_t len;
+	struct verify_input in = { .evidence = ev, .report_data = data, .at = clock_verify_time() };
+	int r;
+
+	if (file_read(AT_FDCWD, roots, 65536, ERR_CONFIG, &pem, &len, &e) < 0 || trust_anchors_new(&ta, &e) < 0)
+		return fail(e);
+	in.anchors = ta;
+	r = trust_anchors_add_test_root(ta, pem, len, &e) < 0 ? -1 : verify_evidence(&in, &v, &e);
+	trust_anchors_free(ta);
+	if (r < 0)
+		return fail(e);
+	if (v.verified)
+		printf("verified %s\n", v.root);
+	else
+		printf("refused %s %s\n", v.reason_id, v.reason);
+	return v.verified ? 0 : 1;
 }
 
 static void report(const struct tee_provider *p, const struct evidence *ev, uint64_t ms)
@@ -80,6 +106,8 @@ static int collect(const struct tee_env *env, const struct options *o)
 	report(p, &ev, (clock_ns() - begin) / NSEC_PER_MSEC);
 	if (o->save && file_write_atomic(AT_FDCWD, o->save, ev.report, ev.report_len, 0644, &e) < 0)
 		r = fail(e);
+	if (r == 0 && o->roots)
+		r = verify(&ev, data, o->roots);
 	evidence_clear(&ev);
 	return r;
 }
@@ -88,7 +116,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "provider", 1, NULL, 'p' }, { "once", 0, NULL, 'o' }, { "deadline", 1, NULL, 'd' },
-		{ "save", 1, NULL, 's' },     { 0 },
+		{ "roots", 1, NULL, 'r' },    { "save", 1, NULL, 's' }, { 0 },
 	};
 	struct options o = { .deadline_ms = 60000 };
 	struct tee_env env = { .root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .may_mount = true };
@@ -103,6 +131,8 @@ int main(int argc, char **argv)
 			o.once = true;
 		else if (c == 'd' && text_u64(optarg, 1, 600000, &o.deadline_ms, NULL) == 0)
 			continue;
+		else if (c == 'r')
+			o.roots = optarg;
 		else if (c == 's')
 			o.save = optarg;
 		else
