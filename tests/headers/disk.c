@@ -41,7 +41,9 @@ void disk_gpt(uint8_t out[static DISK_TABLE_SIZE], uint64_t my_lba, uint64_t ent
 	uint8_t *h = out + 512, *e = out + 1024;
 
 	memset(out, 0, DISK_TABLE_SIZE);
-	out[446 + 4] = 0xee;
+	out[446 + 4] = 0xee; /* the kernel wants this entry to begin at 1 */
+	put(out + 446 + 8, 1, 4);
+	put(out + 446 + 12, UINT32_MAX, 4);
 	out[510] = 0x55;
 	out[511] = 0xaa;
 	entry(e, "root-crypt", 2048, 4095);
@@ -53,6 +55,8 @@ void disk_gpt(uint8_t out[static DISK_TABLE_SIZE], uint64_t my_lba, uint64_t ent
 	put(h + 8, 0x10000, 4);
 	put(h + 12, 92, 4);
 	put(h + 24, my_lba, 8);
+	put(h + 40, 34, 8);    /* first and last usable */
+	put(h + 48, 16350, 8);
 	put(h + 72, entries_lba, 8);
 	put(h + 80, 4, 4);
 	put(h + 84, 128, 4);
