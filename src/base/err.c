@@ -24,7 +24,7 @@ static char oom_message[] = "out of memory";
 static struct err oom = { .cls = ERR_NOMEM, .id = "nomem", .message = oom_message };
 
 /* A hint may have several lines (a rule to paste), a message never. */
-static char *printable(const char *fmt, va_list ap, bool lines)
+static __attribute__((format(printf, 1, 0))) char *printable(const char *fmt, va_list ap, bool lines)
 {
 	char *text = NULL;
 	int n = vasprintf(&text, fmt, ap);
