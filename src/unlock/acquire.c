@@ -80,32 +80,87 @@ static void acquire_all(struct run *run, const char *source, struct key_source *
 	}
 }
 
+/* One key broker of this run: our TEE's collector and the session. A failure is kept until a volume asks. */
+struct broker {
+	const struct config_kbs *conf;
+	struct collector collector;
+	struct key_source *src;
+	struct err *err;
+	const char *failed_step;
+};
+
 static bool source_needs_init_data(const struct run *run, const char *source)
 {
-	for (size_t i = 0; i < run->n_jobs; i++)
-		if (waits_for(&run->jobs[i], source) && config_path_uses(run->jobs[i].conf, "init-data."))
+	for (size_t i = 0; i < run->n_jobs; i++) {
+		const struct config_volume *v = run->jobs[i].conf;
+
+		if (text_eq(v->source_name, source) && config_path_uses(v, "init-data."))
 			return true;
+	}
 	return false;
+}
+
+static void broker_open(struct run *run, const struct config_kbs *kbs, struct broker *b)
+{
+	int rc;
+
+	*b = (struct broker){ .conf = kbs };
+	events_start(run->env->events, "preflight", NULL);
+	rc = collector_init(&b->collector, run->env, source_needs_init_data(run, kbs->name), &b->err);
+	events_done(run->env->events, "preflight", NULL, rc, &b->err);
+	b->failed_step = rc < 0 ? "evidence" : "secret";
+	if (rc == 0)
+		source_open_kbs(run->env, kbs, &b->collector, run->deadline, &b->src, &b->err);
+}
+
+static void broker_close(struct broker *b)
+{
+	keysrc_free(b->src);
+	collector_clear(&b->collector);
+	err_clear(&b->err);
+}
+
+void jobs_begin_key(struct run *run)
+{
+	for (size_t i = 0; !run->opt->recover && i < run->n_jobs; i++) {
+		const struct config_kbs *kbs = config_find_kbs(run->env->config, run->jobs[i].conf->source_name);
+
+		if (!kbs)
+			continue;
+		run->broker = malloc(sizeof(*run->broker));
+		if (run->broker)
+			broker_open(run, kbs, run->broker);
+		return;
+	}
+}
+
+void jobs_end_key(struct run *run)
+{
+	if (run->broker)
+		broker_close(run->broker);
+	free(TAKE_PTR(run->broker));
+}
+
+static void acquire_from_broker(struct run *run, struct broker *b)
+{
+	if (b->err)
+		fail_all(run, b->conf->name, b->failed_step, TAKE_PTR(b->err));
+	else
+		acquire_all(run, b->conf->name, b->src, b->collector.init_data);
 }
 
 static void acquire_from_kbs(struct run *run, const struct config_kbs *kbs)
 {
-	struct collector c = { 0 };
-	struct key_source *src = NULL;
-	struct err *err = NULL;
-	int rc;
+	struct broker another;
 
-	events_start(run->env->events, "preflight", NULL);
-	rc = collector_init(&c, run->env, source_needs_init_data(run, kbs->name), &err);
-	events_done(run->env->events, "preflight", NULL, rc, &err);
-	if (rc < 0)
-		fail_all(run, kbs->name, "evidence", err);
-	else if (source_open_kbs(run->env, kbs, &c, run->deadline, &src, &err) < 0)
-		fail_all(run, kbs->name, "secret", err);
-	else
-		acquire_all(run, kbs->name, src, c.init_data);
-	keysrc_free(src);
-	collector_clear(&c);
+	if (run->broker && run->broker->conf == kbs) {
+		acquire_from_broker(run, run->broker);
+		jobs_end_key(run);
+		return;
+	}
+	broker_open(run, kbs, &another);
+	acquire_from_broker(run, &another);
+	broker_close(&another);
 }
 
 static void acquire_local(struct run *run, const char *name)

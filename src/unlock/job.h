@@ -33,6 +33,8 @@ struct job {
 	struct err *err;
 };
 
+struct broker;
+
 struct run {
 	const struct unlock_env *env;
 	const struct unlock_options *opt;
@@ -43,12 +45,16 @@ struct run {
 	struct job *jobs;
 	size_t n_jobs;
 	const char *cap;
+	struct broker *broker; /* the one whose key is being made while devices are waited for */
 	struct err *err; /* of the run itself */
 	bool in_initrd;
 };
 
 /* prepare.c: device, sealed copy, audit (H), mapping of that name. On failure the job is JOB_FAILED with its err. */
 void job_prepare(struct run *run, struct job *job);
+/* acquire.c: starts the key of the first key broker, so that its making hides behind the wait for devices; no traffic. */
+void jobs_begin_key(struct run *run);
+void jobs_end_key(struct run *run);
 /* acquire.c: secrets for every JOB_AUDITED job, each then through job_open(). One session per key broker. */
 void jobs_acquire(struct run *run);
 /* open.c: document checks, K1-K4, trial activation under a private name (K6), deactivated again. */

@@ -141,6 +141,7 @@ static void work(struct run *run)
 		return;
 	if (run_record(run, "running", 0, &run->err) < 0)
 		return;
+	jobs_begin_key(run);
 	/* Required volumes first: an optional one that is absent is waited for only after them. */
 	for (size_t i = 0; i < run->n_jobs; i++)
 		if (run->jobs[i].conf->required)
@@ -153,6 +154,7 @@ static void work(struct run *run)
 		give_up_the_rest(run, "a required volume failed before any secret was asked for");
 	else
 		jobs_acquire(run);
+	jobs_end_key(run);
 	cap_then_publish(run);
 }
 
