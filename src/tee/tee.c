@@ -12,40 +12,79 @@
  * nobody anything, so there the deadline is the limit. */
 #define SNP_TRIES 4
 #define TDX_TRIES_WITHOUT_DEADLINE 8
+/* For a driver that something else is just loading; only where something says that there is a TEE. */
+#define DRIVER_WAIT_MS 3000
 
 const struct tee_provider *const tee_providers[] = { &tee_snp_configfs, &tee_tdx_configfs, &tee_snp_ioctl, NULL };
 
-static int no_provider(const struct tee_env *env, struct buf *reasons, struct err **err)
+/* One look at the whole table. lines gets "NAME: reason" of each probe. */
+static const struct tee_provider *look(const struct tee_provider *const *table, const struct tee_env *env, struct buf *lines,
+				       bool *ret_driver_missing)
 {
-	enum cpu_verdict v = detect_this_cpu(env->root_fd);
+	*ret_driver_missing = false;
+	for (; *table; table++) {
+		struct buf reason _cleanup_buf_ = BUF_INIT(512);
+		enum tee_presence presence = (*table)->probe(env, &reason);
 
-	buf_puts(reasons, detect_text(v));
-	if (buf_check(reasons, err) < 0)
+		buf_printf(lines, "%s: %s\n", (*table)->name, buf_cstr(&reason) ? buf_cstr(&reason) : "?");
+		if (presence == TEE_PRESENT)
+			return *table;
+		if (presence == TEE_DRIVER_MISSING)
+			*ret_driver_missing = true;
+	}
+	return NULL;
+}
+
+static bool has_tee(enum cpu_verdict v)
+{
+	return v == CPU_SNP || v == CPU_SEV_HIDDEN || v == CPU_TDX;
+}
+
+static int no_provider(const struct tee_env *env, struct buf *lines, enum cpu_verdict v, struct err **err)
+{
+	buf_puts(lines, detect_text(v));
+	if (buf_check(lines, err) < 0)
 		return -1;
-	err_set(err, ERR_NOEVIDENCE, "no-tee", "no evidence can be had on this machine: %s", buf_cstr(reasons));
+	err_set(err, ERR_NOEVIDENCE, "no-tee", "no evidence can be had on this machine: %s", buf_cstr(lines));
 	return err_hint(err, "%s", detect_hint(env, v));
+}
+
+/* Copies the probes' lines to the caller; in an error's message, which is one line, "; " separates them. */
+static void copy_lines(const struct buf *lines, struct buf *to, const char *separator)
+{
+	for (size_t i = 0; i < lines->len; i++) {
+		if (lines->data[i] == '\n')
+			buf_puts(to, separator);
+		else
+			buf_putc(to, (char)lines->data[i]);
+	}
 }
 
 int tee_detect(const struct tee_provider *const *table, const struct tee_env *env, const struct tee_provider **ret,
 	       struct buf *why, struct err **err)
 {
-	struct buf reasons _cleanup_buf_ = BUF_INIT(4096);
+	struct buf lines _cleanup_buf_ = BUF_INIT(4096), message _cleanup_buf_ = BUF_INIT(8192);
+	struct backoff pause = { .first_ms = 100, .max_ms = 800 };
+	struct deadline d = deadline_in_ms(DRIVER_WAIT_MS);
+	const struct tee_provider *p;
+	enum cpu_verdict v = CPU_UNKNOWN;
+	bool missing;
 
-	for (; *table; table++) {
-		struct buf reason _cleanup_buf_ = BUF_INIT(512);
-		enum tee_presence presence = (*table)->probe(env, &reason);
-		const char *text = buf_cstr(&reason);
-
-		if (why)
-			buf_printf(why, "%s: %s\n", (*table)->name, text ? text : "?");
-		if (presence == TEE_PRESENT) {
-			log_debug("tee: %s: %s", (*table)->name, text ? text : "?");
-			*ret = *table;
-			return 0;
-		}
-		buf_printf(&reasons, "%s: %s; ", (*table)->name, text ? text : "?");
+	do {
+		buf_reset(&lines);
+		p = look(table, env, &lines, &missing);
+		if (!p)
+			v = detect_this_cpu(env->root_fd);
+	} while (!p && (missing || has_tee(v)) && clock_sleep_ms(backoff_next_ms(&pause), d));
+	if (why)
+		copy_lines(&lines, why, "\n");
+	if (!p) {
+		copy_lines(&lines, &message, "; ");
+		return no_provider(env, &message, v, err);
 	}
-	return no_provider(env, &reasons, err);
+	log_debug("tee: %s", p->name);
+	*ret = p;
+	return 0;
 }
 
 static int try_once(const struct tee_provider *p, const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA],

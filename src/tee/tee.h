@@ -35,7 +35,7 @@ struct tee_provider {
 /* NULL-terminated, in order of preference: both users of configfs-tsm, then the older device. */
 extern const struct tee_provider *const tee_providers[];
 
-/* First present provider of the table. why (may be NULL) gets one line per probe, "NAME: reason". ERR_NOEVIDENCE id "no-tee",
+/* First present provider of the table; waits up to 3 s for a driver where there are signs of a TEE, not otherwise. why (may be NULL) gets one line per probe, "NAME: reason". ERR_NOEVIDENCE id "no-tee",
  * with every probe's reason and what the processor shows in the message and the module or kernel option to look for in the
  * hint. */
 int tee_detect(const struct tee_provider *const *table, const struct tee_env *env, const struct tee_provider **ret,

@@ -164,11 +164,12 @@ static enum tee_presence judge_probe(const struct tsm_request *q, const char *wa
 		buf_printf(why, "the provider of configfs-tsm is %s", name);
 		return TEE_ABSENT;
 	}
-	if (q->step == TSM_MKDIR && q->error == ENXIO)
+	if (q->step == TSM_MKDIR && q->error == ENXIO) {
 		buf_puts(why, "configfs-tsm is there, but no TEE driver is loaded");
-	else
-		buf_printf(why, "configfs-tsm: %s: %s", step_name(q->step), strerror(q->error));
-	return TEE_DRIVER_MISSING;
+		return TEE_DRIVER_MISSING;
+	}
+	buf_printf(why, "configfs-tsm: %s: %s", step_name(q->step), strerror(q->error));
+	return TEE_ABSENT;
 }
 
 enum tee_presence tsm_probe(const struct tee_env *env, const char *want, struct buf *why)

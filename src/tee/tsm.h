@@ -64,7 +64,7 @@ int tsm_judge(const struct tsm_request *q, enum tee_kind kind, struct err **err)
 int tsm_available(const struct tee_env *env, struct buf *why);
 /* Asks the kernel for the provider's name, in a child for at most a few seconds (mkdir waits for a request in flight).
  * TEE_PRESENT: it is `want`. TEE_DRIVER_MISSING: the interface is there without any provider, or it does not answer.
- * TEE_ABSENT: another one, or no interface. Appends one reason. */
+ * TEE_ABSENT: another one, no interface, no right to use it. Appends one reason. */
 enum tee_presence tsm_probe(const struct tee_env *env, const char *want, struct buf *why);
 /* A whole request through the worker; the result has been judged. Frees with tee_shared_free(&q->shared). */
 int tsm_report(const struct tee_env *env, const struct tee_job *job, enum tee_kind kind, const char *want,

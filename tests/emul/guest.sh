@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC2010,SC2119,SC2120
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # The init of run.sh's guests. Each check prints PASS or FAIL; what a failed one saw follows, indented.
 
@@ -38,6 +39,7 @@ holds()
 	if "$@"; then echo "PASS $name"; else echo "FAIL $name"; fi
 }
 
+# shellcheck disable=SC2086 # parameters are words
 load() { [ ! -e "/modules/$1.ko" ] || insmod "/modules/$1.ko" $2 $3 $4; }
 set_fault() { echo "$2" >"$FAKE/$1"; }
 get() { cat "$FAKE/$1"; }
@@ -58,6 +60,7 @@ tee()	# tee KIND MODULE-PARAMETER... [-- SIGNER-OPTION...]: unloads the TEE that
 	[ $# = 0 ] || shift
 	no_tee
 	case $kind in snp) provider=sev_guest ;; *) provider=tdx_guest ;; esac
+	# shellcheck disable=SC2086
 	load tsm_fake "tee=$provider" $params
 	signer "$kind" "$@"
 }
@@ -127,6 +130,9 @@ configfs_detection()
 
 configfs_snp()
 {
+	(usleep 800000; tee snp) &
+	check "SNP: a driver that is just being loaded is waited for" "^provider snp-configfs$" tee_probe detect
+	wait
 	tee snp
 	check "SNP: detected by its provider" "^provider snp-configfs$" tee_probe detect
 	check "SNP: report and certificates" "^ok snp-configfs report 1184 aux [1-9][0-9]+ vmpl 0" collect

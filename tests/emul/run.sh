@@ -18,6 +18,7 @@ EMUL_CACHE=${VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/cryptattest}
 EMUL_CASES=${2:-configfs ioctl}
 EMUL_SECONDS=${EMUL_SECONDS:-420}
 
+# shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "$EMUL_SRC/kernel.sh"
 
 EMUL_WORK=$(mktemp -d "${TMPDIR:-/tmp}/cryptattest-emul.XXXXXX") || exit 1
@@ -85,8 +86,8 @@ emul_case()
 	ioctl) emul_kernel=6.1 ;;
 	*) emul_fail "no case $1" ;;
 	esac
-	emul_initrd "$1" $emul_kernel "$EMUL_WORK/initrd-$1"
-	echo "== $1: $(emul_kernel_version $emul_kernel)"
+	emul_initrd "$1" "$emul_kernel" "$EMUL_WORK/initrd-$1"
+	echo "== $1: $(emul_kernel_version "$emul_kernel")"
 	emul_boot "$1" "$EMUL_WORK/console-$1"
 	tr -d '\r' <"$EMUL_WORK/console-$1" >"$EMUL_WORK/text-$1"
 	grep -E '^(PASS|FAIL|  )' "$EMUL_WORK/text-$1"

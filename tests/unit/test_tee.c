@@ -15,6 +15,7 @@
 
 static struct {
 	enum tee_presence presence[2];
+	unsigned int looks, present_after;
 	unsigned int calls, fail_first;
 	enum err_class cls;
 	bool other_data;
@@ -30,6 +31,9 @@ static int reset(void **state)
 static enum tee_presence probe_a(const struct tee_env *env, struct buf *why)
 {
 	buf_puts(why, "reason a");
+	script.looks++;
+	if (script.present_after && script.looks > script.present_after)
+		return TEE_PRESENT;
 	return script.presence[0];
 }
 
@@ -78,7 +82,7 @@ static void detection(void **state)
 	assert_int_equal(tee_detect(table, &t->env, &p, &why, &e), 0);
 	assert_ptr_equal(p, &second);
 	assert_string_equal(buf_cstr(&why), "a: reason a\nb: reason b\n");
-	script.presence[1] = TEE_ABSENT;
+	script.presence[0] = script.presence[1] = TEE_ABSENT;
 	p = NULL;
 	assert_true(tee_detect(table, &t->env, &p, NULL, &e) < 0);
 	assert_null(p);
@@ -86,6 +90,28 @@ static void detection(void **state)
 	assert_string_equal(err_id(e), "no-tee");
 	assert_non_null(strstr(err_message(e), "a: reason a; b: reason b; the processor"));
 	assert_true(strlen(err_hint_text(e)) > 20);
+}
+
+/* udev may still be loading the module: with a sign of a TEE it is waited for, but not for ever. */
+static void late_driver(void **state)
+{
+	struct tee_root *t = *state;
+	struct buf why _cleanup_buf_ = BUF_INIT(1000);
+	const struct tee_provider *p = NULL;
+	uint64_t begin = clock_ns();
+
+	script.presence[0] = TEE_DRIVER_MISSING;
+	script.present_after = 3;
+	assert_int_equal(tee_detect(table, &t->env, &p, &why, NULL), 0);
+	assert_ptr_equal(p, &first);
+	assert_int_equal(script.looks, 4);
+	assert_string_equal(buf_cstr(&why), "a: reason a\n");
+	assert_true(clock_ns() - begin < 2500 * NSEC_PER_MSEC);
+
+	script.present_after = 0;
+	begin = clock_ns();
+	assert_true(tee_detect(table, &t->env, &p, NULL, NULL) < 0);
+	assert_in_range((clock_ns() - begin) / NSEC_PER_MSEC, 2900, 6000);
 }
 
 /* The real table on a root where nothing is: three reasons, in the order of preference. */
@@ -246,7 +272,7 @@ static void event_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(detection),      TEST(nothing_there),	     TEST(success),	     TEST(final_failures),
+		TEST(detection),      TEST(late_driver), TEST(nothing_there),	     TEST(success),	     TEST(final_failures),
 		TEST(busy_then_fine), TEST(busy_until_the_deadline), TEST(busy_for_ever), TEST(other_report_data),
 		TEST(event_log),
 	};

@@ -207,7 +207,7 @@ static void no_attributes(void **state)
 	err_clear(&e);
 	tee_root_dir(t, TSM_REPORT_DIR);
 	buf_reset(&why);
-	assert_int_equal(tsm_probe(&t->env, "sev_guest", &why), TEE_DRIVER_MISSING);
+	assert_int_equal(tsm_probe(&t->env, "sev_guest", &why), TEE_ABSENT);
 	assert_string_equal(buf_cstr(&why), "configfs-tsm: provider: No such file or directory");
 	assert_true(tee_tdx_configfs.collect(&t->env, data, deadline_in_ms(1000), &ev, &e) < 0);
 	expect(e, ERR_NOEVIDENCE, "tee-param");
