@@ -300,6 +300,20 @@ ioctl_basic()
 	holds "... in one request" test "$(cat /tmp/log)" = "ext-report 0"
 }
 
+# The emulator itself, by the kernel's header.
+ioctl_emulator()
+{
+	sev_guest
+	check "emulator: length of the certificate table" "^errno 5 vmm_error 1 certs_len 8192$" sev_ioctl certs-len
+	check "emulator: derived key" "^status 0 key [0-9a-f]{64}$" sev_ioctl key 0
+	cp /tmp/out /tmp/key
+	holds "... is the same again" test "$(sev_ioctl key 0)" = "$(cat /tmp/key)"
+	holds "... and another one for another VMPL" test "$(sev_ioctl key 1)" != "$(cat /tmp/key)"
+	check "... and none for a VMPL that does not exist" "^status 22 key 0{64}$" sev_ioctl key 4
+	check "emulator: message version 0" "^errno 22$" sev_ioctl bad-version
+	check "... and the key still works" "^ok snp-ioctl report 1184" collect
+}
+
 ioctl_all()
 {
 	sev_guest --no-certs
@@ -345,6 +359,7 @@ case " $(cat /proc/cmdline) " in
 	;;
 *' emul=ioctl '*)
 	ioctl_basic
+	ioctl_emulator
 	ioctl_all
 	;;
 esac

@@ -54,7 +54,7 @@ emul_initrd()
 	emul_root=$EMUL_WORK/$1
 	mkdir -p "$emul_root/bin" "$emul_root/dev" "$emul_root/proc" "$emul_root/sys" "$emul_root/run" "$emul_root/tmp" "$emul_root/modules"
 	cp "$(command -v busybox)" "$emul_root/bin/busybox"
-	for emul_prog in tee_probe tee_signer cuse_sev_guest; do
+	for emul_prog in tee_probe tee_signer cuse_sev_guest sev_ioctl; do
 		emul_program "$EMUL_BUILD/tests/emul/$emul_prog" "$emul_root"
 	done
 	cp -R "$EMUL_WORK/pki" "$emul_root/pki"
@@ -102,7 +102,8 @@ for emul_tool in qemu-system-x86_64 busybox cpio xz; do
 	command -v $emul_tool >/dev/null || emul_fail "$emul_tool is not installed"
 done
 if [ -f "$EMUL_BUILD/Makefile" ]; then
-	make -s -C "$EMUL_BUILD" tests/emul/tee_probe tests/emul/tee_signer tests/emul/cuse_sev_guest tests/tools/cryptattest-testpki ||
+	make -s -C "$EMUL_BUILD" tests/emul/tee_probe tests/emul/tee_signer tests/emul/cuse_sev_guest tests/emul/sev_ioctl \
+		tests/tools/cryptattest-testpki ||
 		emul_fail "the emulators do not build in $EMUL_BUILD"
 fi
 "$EMUL_BUILD/tests/tools/cryptattest-testpki" init "$EMUL_WORK/pki" || exit 1

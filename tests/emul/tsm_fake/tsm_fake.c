@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
  * A TEE for test guests: registers with the kernel's own configfs-tsm as sev_guest or tdx_guest and has its reports
  * made by a program that serves /dev/tsm_fake. Everything above the driver is the real thing: instances, commit at close,
