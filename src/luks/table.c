@@ -42,13 +42,15 @@ static int refuse(struct err **err, const char *what, const char *found, const c
 
 static int split(const char *params, struct tokens *t, struct err **err)
 {
-	char *save = NULL;
+	char *rest;
 
 	t->text = text_dup(params);
 	if (!t->text)
 		return err_nomem(err);
 	t->text_len = strlen(t->text);
-	for (char *p = strtok_r(t->text, " ", &save); p; p = strtok_r(NULL, " ", &save)) {
+	rest = t->text;
+	/* The kernel prints one blank between words: an empty word is a word too, and not one that we expect. */
+	for (char *p = strsep(&rest, " "); p; p = strsep(&rest, " ")) {
 		if (t->n == TOKENS_MAX)
 			return refuse(err, "number of words", "too many", "a crypt or integrity line");
 		t->v[t->n++] = p;
