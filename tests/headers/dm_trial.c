@@ -3,7 +3,7 @@
  * src/luks against a real kernel: device search, activation, read-back, removal. Runs as root in a guest (tests/headers/guest.sh); TAP
  * on stdout. Removes what it maps.
  *
- *	dm_trial run PASSFILE DISK-WITH-PARTITIONS VOLUME...
+ *	dm_trial run PASSFILE DISK-WITH-PARTITIONS {VOLUME | H8=VOLUME}...	(the second form: must be refused by that check)
  *	dm_trial partitions FILE	writes the table that `run` looks for
  */
 #include <err.h>
@@ -212,6 +212,21 @@ static void trial_volume(const char *volume, const struct secret *pass)
 	crypt_volume_key_keyring(NULL, 1);
 }
 
+static void trial_refused(const char *id, const char *volume)
+{
+	static const struct luks_policy policy = { .profile = LUKS_COMPAT };
+	struct luks_device dev = LUKS_DEVICE_INIT;
+	struct luks_header h = LUKS_HEADER_INIT;
+	struct luks_findings f = { 0 };
+	struct err *e = NULL;
+
+	if (good(device_find(AT_FDCWD, volume, false, &dev, &e), volume, "device found", &e))
+		bad(luks_inspect(&dev, &policy, &h, &f, &e), id, volume, "refused", &e);
+	luks_findings_clear(&f);
+	luks_header_clear(&h);
+	device_close(&dev);
+}
+
 static void trial_find(const char *disk)
 {
 	static const char *const specs[] = { "PARTUUID=" DISK_PARTUUID_2, "PARTLABEL=data-crypt" };
@@ -258,8 +273,14 @@ int main(int argc, char **argv)
 		err(99, "%s", argv[2]);
 	close(fd);
 	trial_find(argv[3]);
-	for (int i = 4; i < argc; i++)
-		trial_volume(argv[i], pass);
+	for (int i = 4; i < argc; i++) {
+		if (argv[i][0] == 'H' && strlen(argv[i]) > 3 && argv[i][2] == '=') {
+			argv[i][2] = 0;
+			trial_refused(argv[i], argv[i] + 3);
+		} else {
+			trial_volume(argv[i], pass);
+		}
+	}
 	report(m->list(m->ctx, &names, NULL) == 0 && strv_len(names) == 0, "machine", "no mapping left", NULL);
 	strv_free(names);
 	printf("1..%u\n# %u failed\n", number, failed);

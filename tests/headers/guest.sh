@@ -42,11 +42,11 @@ put()
 	done
 }
 
-modules="virtio_pci virtio_blk dm_mod dm_crypt dm_integrity xts aesni_intel aes_generic authenc hmac sha256_generic cipher_null crypto_null ecb cbc"
+modules="virtio_pci virtio_blk algif_skcipher dm_mod dm_crypt dm_integrity xts aesni_intel aes_generic authenc hmac sha256_generic cipher_null crypto_null ecb cbc"
 make_root()
 {
 	rm -rf "$work/root"
-	mkdir -p "$work/root/bin" "$work/root/proc" "$work/root/sys" "$work/root/dev" "$work/root/run/cryptsetup" "$work/root/tmp"
+	mkdir -p "$work/root/bin" "$work/root/proc" "$work/root/sys" "$work/root/dev" "$work/root/run" "$work/root/tmp"
 	put "$(command -v busybox)" "$(command -v cryptsetup)"
 	put "$(find /usr/lib /lib -name libgcc_s.so.1 2>/dev/null | head -n 1)"
 	put "$(find /usr/lib /lib -name legacy.so -path '*ossl*' 2>/dev/null | head -n 1)"
@@ -70,7 +70,13 @@ make_root()
 		while read -r ko; do \$B insmod "\$ko" 2>/dev/null; done </modules
 		$(command -v cryptsetup) --batch-mode luksFormat --type luks2 --integrity hmac-sha256 --integrity-no-wipe --sector-size 4096 \
 			--uuid 22222222-2222-4333-8444-555555555502 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /pass /dev/vdb || echo "# integrity disk: format failed"
-		DM_TRIAL_DEBUG=${DM_TRIAL_DEBUG:-} /bin/dm_trial run /pass /dev/vdc UUID=11111111-2222-4333-8444-555555555501 /dev/vdb
+		# What the audit is for: with this attack a wrong passphrase opens the volume, unless cryptsetup is 2.8.1 or later.
+		printf 'not the passphrase at all' >/wrong
+		$(command -v cryptsetup) open --test-passphrase --key-file /wrong /dev/vda && echo "not ok 0 - wrong passphrase refused"
+		$(command -v cryptsetup) open --test-passphrase --key-file /wrong /dev/vdd && \
+			echo "ok 0 - stock cryptsetup opens a null keyslot with any passphrase"
+		DM_TRIAL_DEBUG=${DM_TRIAL_DEBUG:-} /bin/dm_trial run /pass /dev/vdc UUID=11111111-2222-4333-8444-555555555501 /dev/vdb \
+			H8=/dev/vdd
 		echo "# trial ended with \$?"
 		\$B poweroff -f
 	EOF
@@ -82,6 +88,8 @@ printf 'correct horse battery staple' >"$work/pass"
 truncate -s 48M "$work/plain.img" && truncate -s 64M "$work/integrity.img" && "$trial" partitions "$work/parts.img" || exit 99
 cryptsetup --batch-mode luksFormat --type luks2 --sector-size 512 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
 	--uuid 11111111-2222-4333-8444-555555555501 --key-file "$work/pass" "$work/plain.img" || exit 99
+cp "$work/plain.img" "$work/null.img" && "$build/tests/headers/mkheader" "$work/null.img" field uuid \
+	11111111-2222-4333-8444-555555555509 null-keyslot 0 || exit 99
 
 # One list of tests over all kernels.
 run_all()
@@ -94,7 +102,8 @@ run_all()
 			-append "console=ttyS0 loglevel=${LOGLEVEL:-3} panic=5" \
 			-drive "file=$work/plain.img,if=virtio,format=raw,snapshot=on" \
 			-drive "file=$work/integrity.img,if=virtio,format=raw,snapshot=on" \
-			-drive "file=$work/parts.img,if=virtio,format=raw,snapshot=on"
+			-drive "file=$work/parts.img,if=virtio,format=raw,snapshot=on" \
+			-drive "file=$work/null.img,if=virtio,format=raw,snapshot=on"
 		tr -d '\r' <"$work/console" >"$work/console.$version"
 		sed -n "/^#/p; s/^\(not ok\|ok\) [0-9]* - /\1 - $version: /p" "$work/console.$version"
 		grep -q '^# trial ended with 0' "$work/console.$version" && continue
