@@ -100,7 +100,13 @@ layer_build()
 	one "build/install" make -s -C "$OUT/build" install DESTDIR="$OUT/root"
 }
 
-layer_check() { suite check "$OUT/build" make -s -j "$JOBS" check; }
+layer_check()
+{
+	suite check "$OUT/build" make -s -j "$JOBS" check
+	# make check flips the bits of one report and one quote.
+	one "check/bit flips of every report and quote" env CRYPTATTEST_TEST_FULL=1 TOP_SRCDIR="$SRC" TOP_BUILDDIR="$OUT/build" \
+		CMOCKA_MESSAGE_OUTPUT=TAP "$OUT/build/tests/unit/test_verify_flips"
+}
 
 layer_sanitizers()
 {
@@ -121,7 +127,7 @@ layer_valgrind()
 			"$OUT/build/tests/unit/$program"
 	done
 }
-VALGRIND_PROGRAMS="test_buf test_encode test_ini test_err test_text"
+VALGRIND_PROGRAMS="test_buf test_encode test_ini test_err test_text test_trustee_json test_verify_snp test_verify_tdx"
 
 layer_distcheck()
 {
