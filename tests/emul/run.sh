@@ -7,8 +7,8 @@
 #   ioctl      Debian's 6.1 kernel and a /dev/sev-guest made with CUSE (cuse_sev_guest)
 #
 # Usage: sh tests/emul/run.sh [BUILD-FOLDER] [configfs|ioctl]
-# Needs qemu-system-x86, busybox-static, cpio, make, gcc, libfuse3-dev, xz-utils and package sources with bookworm-security; about two
-# minutes and 70 MB of packages the first time, which stay in VM_CACHE (default ~/.cache/cryptattest). No root, no KVM.
+# Needs qemu-system-x86, cpio, make, gcc, libfuse3-dev and Debian's package sources with bookworm-security; about two minutes, and
+# 70 MB of packages the first time, which stay in VM_CACHE (default ~/.cache/cryptattest). No root, no KVM.
 # Prints one line per check, and at the end "N passed, N failed"; exit status 0 only when none failed.
 set -u
 
@@ -31,7 +31,7 @@ emul_module_file()
 {
 	emul_file=$(find "$1/lib/modules/$2" -name "$3.ko" -o -name "$3.ko.xz" | head -n 1)
 	case $emul_file in
-	*.xz) xz -dc "$emul_file" >"$4/$3.ko" ;;
+	*.xz) "$EMUL_BUSYBOX" xzcat "$emul_file" >"$4/$3.ko" ;;
 	*.ko) cp "$emul_file" "$4/$3.ko" ;;
 	*) grep -q "/$3\.ko" "$1/lib/modules/$2/modules.builtin" || emul_fail "kernel $2 has no module $3" ;;
 	esac
@@ -53,7 +53,7 @@ emul_initrd()
 	emul_image=$(emul_kernel_image "$emul_version") || exit 1
 	emul_root=$EMUL_WORK/$1
 	mkdir -p "$emul_root/bin" "$emul_root/dev" "$emul_root/proc" "$emul_root/sys" "$emul_root/run" "$emul_root/tmp" "$emul_root/modules"
-	cp "$(command -v busybox)" "$emul_root/bin/busybox"
+	cp "$EMUL_BUSYBOX" "$emul_root/bin/busybox"
 	for emul_prog in tee_probe tee_signer cuse_sev_guest sev_ioctl; do
 		emul_program "$EMUL_BUILD/tests/emul/$emul_prog" "$emul_root"
 	done
@@ -98,9 +98,11 @@ emul_case()
 	fi
 }
 
-for emul_tool in qemu-system-x86_64 busybox cpio xz; do
+for emul_tool in qemu-system-x86_64 cpio; do
 	command -v $emul_tool >/dev/null || emul_fail "$emul_tool is not installed"
 done
+emul_unpack "$EMUL_CACHE/busybox" busybox-static
+EMUL_BUSYBOX=$EMUL_CACHE/busybox/bin/busybox
 if [ -f "$EMUL_BUILD/Makefile" ]; then
 	make -s -C "$EMUL_BUILD" tests/emul/tee_probe tests/emul/tee_signer tests/emul/cuse_sev_guest tests/emul/sev_ioctl \
 		tests/tools/cryptattest-testpki ||
