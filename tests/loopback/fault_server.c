@@ -43,13 +43,17 @@ static SSL_CTX *make_ctx(const struct testcert *cert)
 
 static bool start_tls(struct fault_conn *c)
 {
+	const char *sni;
+
 	if (!c->kbs->ssl_ctx)
 		return true;
 	c->ssl = SSL_new(c->kbs->ssl_ctx);
 	if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_accept(c->ssl) != 1)
 		return false;
+	sni = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
 	pthread_mutex_lock(&c->kbs->lock);
 	c->kbs->counts->tls++;
+	snprintf(c->kbs->counts->sni, sizeof(c->kbs->counts->sni), "%.60s", sni ? sni : "");
 	pthread_mutex_unlock(&c->kbs->lock);
 	return true;
 }

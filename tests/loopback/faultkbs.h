@@ -52,6 +52,7 @@ struct fault_counts {
 	char version[16];		    /* of the newest /auth */
 	char proxied[128];		    /* target of the newest CONNECT */
 	char cookie[128];		    /* of the newest request */
+	char sni[64];			    /* of the newest handshake */
 	bool foreign_header;		    /* a request carried a header that no KBS client sends */
 };
 

@@ -7,15 +7,17 @@
 
 #include "base/encode.h"
 #include "base/text.h"
+#include "kbs/session_impl.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 30000
+#define REQUEST_MS 10000
 
 static const struct kbs_intervals fast = {
 	.refused = { 60, 120, 180 },
 	.plugin = 400,
 	.backoff = 20,
 	.backoff_max = 100,
-	.request = 1500,
+	.request = REQUEST_MS,
 	.route = 100,
 };
 
@@ -29,7 +31,7 @@ static void must(int r, struct err *e, const char *what)
 
 void lab_open(struct lab *lab)
 {
-	static const char *const names[] = { "127.0.0.1", "::1", NULL };
+	static const char *const names[] = { "127.0.0.1", "::1", "localhost", NULL };
 	const struct testcert_params params = { .names = names };
 	struct err *e = NULL;
 
@@ -75,6 +77,20 @@ static void on_retry(void *ctx, const char *url, uint64_t in_ms, const struct er
 	r->retries++;
 	if (!why || strstr(err_message(why), LAB_SECRET))
 		abort();
+	if (r->retries == r->stop_after)
+		r->session->p.deadline.at_ns = clock_ns();
+}
+
+static void on_phase(void *ctx, const char *phase, bool start, bool ok, const char *id)
+{
+	struct lab_run *r = ctx;
+	size_t n = strlen(r->phases);
+
+	snprintf(r->phases + n, sizeof(r->phases) - n, "%s%s%s ", phase, start ? "+" : ok ? "-" : "!", start || ok ? "" : id);
+}
+
+static void no_wait(void *ctx, struct deadline d)
+{
 }
 
 static size_t start_servers(const struct lab *lab, struct lab_run *r, const char **urls)
@@ -119,6 +135,7 @@ static int fetch_all(struct kbs_session *s, struct lab_run *r, struct err **err)
 void lab_run(const struct lab *lab, struct lab_run *r)
 {
 	const char *urls[LAB_SERVERS + 1] = { NULL };
+	struct kbs_intervals intervals = fast;
 	struct kbs_params p = {
 		.source = {
 			.name = "lab",
@@ -127,7 +144,7 @@ void lab_run(const struct lab *lab, struct lab_run *r)
 				.pins = r->pins[0] ? r->pins : NULL,
 				.ca_pem = r->pins[0] ? NULL : testca_pem(lab->ca),
 				.user_agent = "lab/1",
-				.connect_timeout_ms = 700,
+				.connect_timeout_ms = r->connect_ms,
 			},
 			.allow_rsa1_5 = r->allow_rsa1_5,
 			.key = { .automatic = r->key && strcmp(r->key, "auto") == 0, .type = KEY_EC_P256 },
@@ -137,8 +154,9 @@ void lab_run(const struct lab *lab, struct lab_run *r)
 		.tee = "sample",
 		.collect = r->no_evidence ? no_evidence : lab_collect,
 		.collect_ctx = &r->collected,
-		.events = { .retrying = on_retry, .ctx = r },
-		.intervals = &fast,
+		.events = { .phase = on_phase, .retrying = on_retry, .ctx = r },
+		.wait_route = no_wait,
+		.intervals = &intervals,
 	};
 	struct kbs_session *s = NULL;
 	uint64_t start;
@@ -146,16 +164,21 @@ void lab_run(const struct lab *lab, struct lab_run *r)
 	if (r->key && !p.source.key.automatic)
 		must(key_type_by_name(r->key, &p.source.key.type, &r->err), r->err, "key type");
 	must(kbs_protocol_by_name(r->min_protocol ? r->min_protocol : "0.2.0", &p.source.min_protocol, &r->err), r->err, "protocol");
+	if (r->request_ms)
+		intervals.request = r->request_ms;
 	start_servers(lab, r, urls);
 	start = clock_ns();
 	p.deadline = deadline_in_ms(r->deadline_ms ? r->deadline_ms : DEADLINE_MS);
 	r->result = kbs_session_new(&p, &s, &r->err);
+	r->session = s;
 	if (r->result == 0) {
 		r->result = fetch_all(s, r, &r->err);
 		r->spoke = kbs_session_protocol(s);
 		snprintf(r->url, sizeof(r->url), "%s", kbs_session_url(s));
+		snprintf(r->peer, sizeof(r->peer), "%s", kbs_session_peer(s));
 	}
 	r->took_ms = (clock_ns() - start) / NSEC_PER_MSEC;
+	r->session = NULL;
 	kbs_session_free(s);
 	for (size_t i = 0; i < LAB_SERVERS; i++)
 		fault_stop(&r->server[i]);

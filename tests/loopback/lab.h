@@ -25,7 +25,10 @@ struct lab_run {
 	const char *key; /* NULL = ec-p256; "auto" */
 	bool allow_rsa1_5;
 	const char *min_protocol; /* NULL = 0.2.0 */
-	uint64_t deadline_ms;		/* 0 = 10 s */
+	uint64_t deadline_ms;		/* 0 = 30 s */
+	unsigned int stop_after;	/* the deadline comes with this retry, whatever the machine's load; 0 = not */
+	uint64_t request_ms;		/* 0 = 10 s */
+	unsigned int connect_ms;	/* 0 = 5 s */
 	unsigned int fetches;		/* 0 = one; attest_only for none */
 	bool attest_only;
 	const char *init_data;
@@ -36,8 +39,10 @@ struct lab_run {
 	struct err *err;
 	enum kbs_protocol spoke;
 	unsigned int collected, retries;
-	char url[64];
+	char phases[512]; /* "auth+ auth- get+ get!ID ..." */
+	char url[64], peer[64];
 	uint64_t took_ms;
+	struct kbs_session *session; /* while it runs */
 };
 
 /* Forks the child: call first in main(). Proxy and trust variables of the environment are set to traps before. */

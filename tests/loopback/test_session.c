@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +61,8 @@ static void plain_success(void **state)
 	assert_int_equal(r.retries, 0);
 	assert_int_equal(r.spoke, KBS_0_4_0);
 	assert_string_equal(r.server[0].counts->key_type, "P-256");
+	assert_string_equal(r.phases, "net+ net- auth+ auth- attest+ attest- get+ get- ");
+	assert_string_equal(r.peer, lab.cert.pin);
 	lab_run_clear(&r);
 }
 
@@ -117,7 +121,7 @@ static void hash_by_selected_algorithm(void **state)
 
 static void unknown_hash(void **state)
 {
-	RUN(.script = { "auth hash sm3" }, .deadline_ms = 300);
+	RUN(.script = { "auth hash sm3" }, .stop_after = 1);
 	expect_error(&r, ERR_INDETERMINATE, "kbs-answer");
 	assert_int_equal(r.collected, 0);
 	lab_run_clear(&r);
@@ -172,7 +176,7 @@ static void version_of_the_future(void **state)
 
 static void version_that_is_never_right(void **state)
 {
-	RUN(.script = { "auth version 0.4.0" }, .deadline_ms = 200);
+	RUN(.script = { "auth version 0.4.0" }, .stop_after = 1);
 	expect_error(&r, ERR_INDETERMINATE, "kbs-answer");
 	lab_run_clear(&r);
 }
@@ -237,6 +241,7 @@ static void attestation_error_passes(void **state)
 	expect_secret(&r);
 	expect_requests(&r, 0, 4, 4, 1);
 	assert_int_equal(r.server[0].counts->distinct_keys, 4);
+	assert_non_null(strstr(r.phases, "attest+ attest!kbs-attestation net+ net- "));
 	lab_run_clear(&r);
 }
 
@@ -244,7 +249,7 @@ static void attestation_error_passes(void **state)
 static void refusal_outlives_the_network(void **state)
 {
 	RUN(.script = { "attest error AttestationError x; accept ok; accept reset; attest error AttestationError x; auth ok; auth close" },
-	    .deadline_ms = 600);
+	    .stop_after = 4);
 	expect_error(&r, ERR_REFUSED, "kbs-attestation");
 	lab_run_clear(&r);
 }
@@ -271,7 +276,7 @@ static void plugin_error_lasts(void **state)
 	expect_error(&r, ERR_INDETERMINATE, "kbs-plugin-internal");
 	assert_int_equal(r.server[0].counts->requests[WHERE_AUTH], 1);
 	assert_true(r.server[0].counts->requests[WHERE_GET] > 3);
-	assert_true(r.took_ms >= 400 && r.took_ms < 3000);
+	assert_true(r.took_ms >= 400);
 	assert_int_equal(r.server[1].counts->connections, 0);
 	lab_run_clear(&r);
 }
@@ -337,7 +342,7 @@ static void bad_jwe_rsa(void **state)
 /* A plugin that does not encrypt: the secret is not taken, and not quoted either. */
 static void unencrypted_secret(void **state)
 {
-	RUN(.script = { "get plain" }, .deadline_ms = 300);
+	RUN(.script = { "get plain" }, .stop_after = 1);
 	expect_error(&r, ERR_INDETERMINATE, "kbs-answer");
 	lab_run_clear(&r);
 }
@@ -389,7 +394,7 @@ static void other_answers_are_indeterminate(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		RUN(.script = { cases[i].script }, .deadline_ms = 250);
+		RUN(.script = { cases[i].script }, .stop_after = 2);
 		expect_error(&r, ERR_INDETERMINATE, cases[i].id);
 		lab_run_clear(&r);
 	}
@@ -405,7 +410,7 @@ static void indeterminate_outlives_the_network(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-		RUN(.script = { scripts[i] }, .deadline_ms = 400);
+		RUN(.script = { scripts[i] }, .stop_after = 4);
 		assert_int_equal(r.result, -1);
 		assert_int_equal(err_class(r.err), ERR_INDETERMINATE);
 		lab_run_clear(&r);
@@ -426,9 +431,9 @@ static void slow_answers(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		RUN(.script = { cases[i].script }, .deadline_ms = 500);
+		RUN(.script = { cases[i].script }, .stop_after = 1, .request_ms = 400);
 		expect_error(&r, cases[i].cls, cases[i].id);
-		assert_true(r.took_ms >= 490 && r.took_ms < 1500);
+		assert_true(r.took_ms >= 400);
 		lab_run_clear(&r);
 	}
 }
@@ -444,12 +449,12 @@ static void unreachable(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		RUN(.script = { cases[i].script }, .deadline_ms = 300);
+		RUN(.script = { cases[i].script }, .stop_after = 2, .connect_ms = 200);
 		assert_int_equal(r.result, -1);
 		assert_int_equal(err_class(r.err), ERR_UNREACHABLE);
 		if (cases[i].id)
 			assert_string_equal(err_id(r.err), cases[i].id);
-		assert_true(r.took_ms >= 290 && r.took_ms < 1500);
+		assert_int_equal(r.retries, 2);
 		lab_run_clear(&r);
 	}
 }
@@ -465,7 +470,7 @@ static void next_url(void **state)
 		assert_string_equal(r.url, r.server[1].url);
 		assert_int_equal(r.server[1].counts->requests[WHERE_AUTH], 1);
 		assert_int_equal(r.server[1].counts->bad_cookie, 0); /* the other server's session is not shown to this one */
-		assert_true(r.took_ms < 900);
+		assert_true(r.took_ms < 20000); /* not the 60 s of Retry-After */
 		lab_run_clear(&r);
 	}
 }
@@ -474,7 +479,7 @@ static void retry_after(void **state)
 {
 	RUN(.script = { "auth status 503 1; auth ok" });
 	expect_secret(&r);
-	assert_true(r.took_ms >= 1000 && r.took_ms < 2500);
+	assert_true(r.took_ms >= 1000);
 	lab_run_clear(&r);
 }
 
@@ -573,31 +578,159 @@ static void identity(void **state)
 	}
 }
 
+struct raw {
+	const char *urls[2];
+	struct kbs_intervals intervals;
+	struct kbs_params p;
+};
+
+/* A session that is set up by hand. */
+static void prepare(struct raw *r, const char *url, struct transport *t)
+{
+	*r = (struct raw){
+		.urls = { url },
+		.intervals = { .backoff = 20, .backoff_max = 50, .request = 5000, .plugin = 5000, .refused = { 5000, 5000, 5000 } },
+		.p = {
+			.source = { .transport = { .ca_pem = testca_pem(lab.ca) }, .min_protocol = KBS_0_2_0, .key = { .type = KEY_EC_P256 } },
+			.transport = t,
+			.tee = "sample",
+			.collect = lab_collect,
+			.deadline = deadline_in_ms(20000),
+		},
+	};
+	r->p.source.transport.urls = r->urls;
+	r->p.intervals = &r->intervals;
+}
+
 static void nobody_there(void **state)
 {
-	const char *urls[] = { "https://127.0.0.1:1", NULL };
-	const struct kbs_intervals fast = { .backoff = 20, .backoff_max = 50, .request = 500, .plugin = 100, .route = 10 };
-	struct kbs_params p = {
-		.source = { .transport = { .urls = urls, .ca_pem = testca_pem(lab.ca) },
-			    .min_protocol = KBS_0_2_0,
-			    .key = { .type = KEY_EC_P256 } },
-		.transport = lab.transport,
-		.tee = "sample",
-		.collect = lab_collect,
-		.intervals = &fast,
-		.deadline = deadline_in_ms(300),
-	};
 	struct kbs_session *s = NULL;
 	struct err *e = NULL;
+	struct raw r;
 
-	assert_int_equal(kbs_session_new(&p, &s, &e), 0);
+	prepare(&r, "https://127.0.0.1:1", lab.transport);
+	r.p.deadline = deadline_in_ms(200);
+	assert_int_equal(kbs_session_new(&r.p, &s, &e), 0);
 	assert_int_equal(kbs_session_attest(s, &e), -1);
 	assert_int_equal(err_class(e), ERR_UNREACHABLE);
 	assert_string_equal(err_id(e), "net-connect");
-	assert_true(deadline_passed(p.deadline));
+	assert_true(deadline_passed(r.p.deadline));
 	assert_string_equal(kbs_session_token(s), "");
 	err_free(e);
 	kbs_session_free(s);
+}
+
+static int kill_child(void *ctx, const uint8_t report_data[static 64], struct deadline d, char **ret_json, struct err **err)
+{
+	kill(transport_pid(ctx), SIGKILL);
+	return lab_collect(NULL, report_data, d, ret_json, err);
+}
+
+/* Indeterminate, once and at once: it is not started again. */
+static void child_dies(void **state)
+{
+	const struct fault_conf f = { .cert = &lab.cert, .script = "", .secret = LAB_SECRET };
+	struct kbs_session *s = NULL;
+	struct transport *t = NULL;
+	struct fault_server server;
+	struct err *e = NULL;
+	uint64_t before = clock_ns();
+	struct raw r;
+
+	assert_int_equal(transport_start(kbs_reduce, &t, NULL), 0);
+	fault_start(&f, &server);
+	prepare(&r, server.url, t);
+	r.p.collect = kill_child;
+	r.p.collect_ctx = t;
+	assert_int_equal(kbs_session_new(&r.p, &s, &e), 0);
+	assert_int_equal(kbs_session_attest(s, &e), -1);
+	assert_int_equal(err_class(e), ERR_INDETERMINATE);
+	assert_string_equal(err_id(e), "transport");
+	assert_true(clock_ns() - before < 2 * NSEC_PER_SEC);
+	err_free(e);
+	kbs_session_free(s);
+	fault_forget(&server);
+	transport_stop(t);
+}
+
+static void *cancel_soon(void *arg)
+{
+	usleep(100000);
+	clock_cancel();
+	return NULL;
+}
+
+/* In a request, in a pause, while a key is made. */
+static void cancelled(void **state)
+{
+	static const char *const scripts[] = { "auth stall", "attest error AttestationError x", "get error PluginInternalError x", "" };
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct fault_conf f = { .cert = &lab.cert, .script = scripts[i], .secret = LAB_SECRET };
+		struct kbs_session *s = NULL;
+		struct fault_server server;
+		struct secret *secret = NULL;
+		struct resource_uri uri;
+		struct err *e = NULL;
+		uint64_t before = clock_ns();
+		pthread_t thread;
+		struct raw r;
+
+		fault_start(&f, &server);
+		prepare(&r, server.url, lab.transport);
+		r.intervals.backoff = i == 2 ? 5000 : 20;
+		r.p.source.key.type = i == 3 ? KEY_RSA_4096 : KEY_EC_P256;
+		assert_int_equal(resource_uri_parse("a/b/c", &uri, NULL), 0);
+		assert_int_equal(kbs_session_new(&r.p, &s, &e), 0);
+		pthread_create(&thread, NULL, cancel_soon, NULL);
+		/* An RSA-4096 key in 0.1 s is luck, and then there is nothing to cancel. */
+		if (kbs_session_fetch(s, &uri, &secret, &e) < 0) {
+			assert_int_equal(err_class(e), ERR_TIMEOUT);
+			assert_string_equal(err_id(e), "cancelled");
+		} else {
+			assert_int_equal(i, 3);
+		}
+		pthread_join(thread, NULL);
+		clock_cancel_reset();
+		kbs_session_free(s);
+		assert_true(clock_ns() - before < 2 * NSEC_PER_SEC);
+		secret_free(secret);
+		err_free(e);
+		fault_forget(&server);
+	}
+}
+
+/* Two brokers, one child: what one has configured must not serve the other. */
+static void two_sessions_share_the_child(void **state)
+{
+	const struct fault_conf f = { .cert = &lab.cert, .script = "", .secret = LAB_SECRET };
+	struct fault_server server[2];
+	struct kbs_session *s[2] = { NULL, NULL };
+	struct resource_uri uri;
+	struct raw r[2];
+
+	assert_int_equal(resource_uri_parse("a/b/c", &uri, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		fault_start(&f, &server[i]);
+		prepare(&r[i], server[i].url, lab.transport);
+		assert_int_equal(kbs_session_new(&r[i].p, &s[i], NULL), 0);
+	}
+	for (int i = 0; i < 6; i++) {
+		struct secret *secret = NULL;
+
+		assert_int_equal(kbs_session_fetch(s[i / 2 % 2], &uri, &secret, NULL), 0);
+		secret_free(secret);
+	}
+	/* 0 0 1 1 0 0: the first hand-shakes again when it comes back, with a new key. */
+	assert_int_equal(server[0].counts->requests[WHERE_AUTH], 2);
+	assert_int_equal(server[0].counts->requests[WHERE_GET], 4);
+	assert_int_equal(server[0].counts->distinct_keys, 2);
+	assert_int_equal(server[1].counts->requests[WHERE_AUTH], 1);
+	assert_int_equal(server[1].counts->requests[WHERE_GET], 2);
+	for (int i = 0; i < 2; i++) {
+		kbs_session_free(s[i]);
+		fault_forget(&server[i]);
+	}
 }
 
 /* Reads all that can be read of a process; true when the text is in it. */
@@ -691,6 +824,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_evidence_is_final),
 		cmocka_unit_test(identity),
 		cmocka_unit_test(nobody_there),
+		cmocka_unit_test(child_dies),
+		cmocka_unit_test(cancelled),
+		cmocka_unit_test(two_sessions_share_the_child),
 		cmocka_unit_test(secret_never_in_the_child),
 	};
 	int r;

@@ -174,7 +174,7 @@ static void server_names(void **state)
 	expect_identity("not for 127.0.0.1");
 	/* And with it the URL's host counts no more. */
 	ask(&lab.cert, "", (struct transport_config){ .ca_pem = pem, .server_names = broker });
-	expect_identity("no DNS name");
+	expect_identity("is for localhost");
 	ask(&wildcard, "", (struct transport_config){ .ca_pem = pem, .server_names = wild });
 	expect_answer();
 	ask(&wildcard, "", (struct transport_config){ .ca_pem = pem, .server_names = deep });
@@ -217,6 +217,24 @@ static void ipv6(void **state)
 
 	ask(&lab.cert, "", (struct transport_config){ .urls = on, .ca_pem = testca_pem(lab.ca) });
 	assert_non_null(strstr(server.url, "[::1]"));
+	expect_answer();
+}
+
+/* A name instead of an address: resolved (to ::1 first, where nobody listens), sent to the server, and compared. */
+static void by_name(void **state)
+{
+	const struct fault_conf f = { .cert = &lab.cert, .script = "", .secret = "x" };
+	const char *urls[] = { NULL, NULL };
+	char url[64];
+
+	fault_start(&f, &server);
+	snprintf(url, sizeof(url), "https://localhost:%u/", server.port); /* a slash at the end changes nothing */
+	urls[0] = url;
+	assert_int_equal(transport_configure(lab.transport, &(struct transport_config){ .urls = urls, .ca_pem = testca_pem(lab.ca) }, NULL),
+			 0);
+	assert_int_equal(transport_request(lab.transport, 0, "GET", "/kbs/v0/resource/a/b/c", NULL, true, deadline_in_ms(3000), &reply, NULL),
+			 0);
+	assert_string_equal(server.counts->sni, "localhost");
 	expect_answer();
 }
 
@@ -343,6 +361,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(common_name_does_not_count),
 		cmocka_unit_test(dates),
 		cmocka_unit_test(ipv6),
+		cmocka_unit_test(by_name),
 		cmocka_unit_test(broken_handshakes),
 		cmocka_unit_test(no_such_host),
 		cmocka_unit_test(redirects_are_not_followed),
