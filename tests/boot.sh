@@ -17,7 +17,7 @@ VM_SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 
-cases=
+cases= hook=yes
 case ${1-} in
 --list)
 	for name in $VM_CASES $VM_CASES_FULL; do
@@ -31,7 +31,7 @@ case ${1-} in
 	exit 2
 	;;
 '') cases=$VM_CASES ;;
-*) cases=$* ;;
+*) cases=$* hook=no ;;
 esac
 
 [ "$(id -u)" = 0 ] || vm_fail "needs root: it unpacks a Debian tree and runs mkinitramfs in it"
@@ -46,7 +46,7 @@ export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS VM_PKI
 
 mkdir -p "$VM_WORK/results"
 status=0
-[ $# -gt 0 ] || sh "$VM_SRC/tests/vm/hook.sh" || status=1
+[ $hook = no ] || sh "$VM_SRC/tests/vm/hook.sh" || status=1
 # shellcheck disable=SC2086 # words
 printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
 
