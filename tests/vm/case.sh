@@ -30,7 +30,7 @@ if ( trap vm_stop_all EXIT; "$CASE_FUNCTION" run ) >"$CASE_DIR/case.log" 2>&1; t
 fi
 echo fail >"$VM_WORK/results/$name"
 echo "FAIL boot/$name: $title: $(tail -n 1 "$CASE_DIR/case.log")"
-rm -rf "${VM_LOGS:?}/$name"
+rm -rf "${VM_LOGS:?}/$name" "$CASE_DIR/kbs"
 mkdir -p "$VM_LOGS"
 cp -r "$CASE_DIR" "$VM_LOGS/$name"
 echo "     logs in $VM_LOGS/$name; the end of the console:"

@@ -60,7 +60,7 @@ case_wrong_measurement()
 	expect_no_root
 	expect_exit 4
 	expect_server 1 'refused get'
-	expect_server 0 released
+	expect_server 0 'released default'
 }
 
 # Somebody answers at the right address with a certificate of his own. No request is sent to him.
@@ -76,7 +76,7 @@ case_other_server()
 	expect_no_root
 	expect_exit 10
 	expect_server 0 attested
-	expect_server 0 released
+	expect_server 0 'released default'
 }
 
 case_server_down()

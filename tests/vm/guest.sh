@@ -2,8 +2,6 @@
 # shellcheck shell=sh
 # Boots of guests under QEMU's own processor emulation: no KVM, no root, no change to the disk images. Sourced.
 
-VM_NET_SERVER=10.0.2.100:8443	# where the guest finds the key broker; it reaches nothing else
-
 # What an SNP machine's firmware measures at launch where kernel, initrd and command line are part of the image (QEMU's kernel-hashes=on):
 # one digest over the three. Here it is computed by the launcher and told to the emulated processor.
 # vm_measure KERNEL INITRD COMMAND-LINE: 96 hexadecimal digits.

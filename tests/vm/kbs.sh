@@ -22,12 +22,13 @@ vm_kbs_resource()
 vm_kbs_start()
 {
 	# shellcheck disable=SC2086 # options are words
-	"$VM_BUILD/cryptattest-kbs" serve --dir "$1" --listen 127.0.0.1:0 --test-root "$VM_PKI/roots.pem" ${VM_KBS_OPTIONS:-} \
+	"$VM_BUILD/cryptattest-kbs" serve --dir "$1" --listen 127.0.0.1:0 --test-root "$VM_WORK/roots.pem" ${VM_KBS_OPTIONS:-} \
 		>"$2" 2>&1 </dev/null &
 	VM_KBS_PID=$!
 	VM_PIDS="$VM_KBS_PID ${VM_PIDS:-}"
+	: >>"$2"
 	vm_tries=0
-	while ! VM_PORT=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$2" | head -n 1) || [ -z "$VM_PORT" ]; do
+	while VM_PORT=$(sed -n 's|.*listening on https://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$2" | head -n 1) && [ -z "$VM_PORT" ]; do
 		vm_tries=$((vm_tries + 1))
 		if [ $vm_tries -gt 100 ] || ! kill -0 "$VM_KBS_PID" 2>/dev/null; then
 			cat "$2" >&2

@@ -17,6 +17,8 @@ vm_fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 VM_UUID_ROOT=11111111-2222-4333-8444-555555555501
 VM_UUID_DATA=11111111-2222-4333-8444-555555555502
 
+VM_NET_SERVER=10.0.2.100:8443	# where a guest finds the key broker; it reaches nothing else
+
 # Creates VM_WORK and removes it, with whatever is still mounted below it or running from it, when the shell ends.
 vm_begin()
 {

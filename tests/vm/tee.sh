@@ -19,6 +19,7 @@ vm_prepare_pki()
 {
 	VM_PKI=$VM_CACHE/pki
 	"$VM_BUILD/tests/tools/cryptattest-testpki" init "$VM_PKI" || vm_fail "the test PKI cannot be made"
+	install -m 644 "$VM_PKI/roots.pem" "$VM_WORK/roots.pem" # the key broker reads it as another user
 }
 
 # vm_tee_install KERNEL: into the tree, for mkinitramfs to find.
