@@ -74,16 +74,6 @@ launch()
 	esac
 }
 
-# boot KERNEL INITRD DISK [-- KERNEL-ARGUMENT...]: both in one.
-boot()
-{
-	disk=$3
-	kernel=$1 initrd=$2
-	shift 3
-	machine "$kernel" "$initrd" "$@"
-	launch "$disk"
-}
-
 # A line that matches the extended regular expression is on the console; there is none.
 expect_console() { grep -Eq -- "$1" "$CASE_DIR/console.txt" || fail "nothing on the console matches: $1"; }
 expect_no_console() { ! grep -E -m 1 -- "$1" "$CASE_DIR/console.txt" || fail "the console has a line that matches: $1"; }

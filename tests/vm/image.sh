@@ -18,7 +18,7 @@ vm_initramfs()
 }
 
 # The bench without cryptattest: a keyscript that knows the passphrase.
-vm_image_plain()
+vm_image_stock()
 {
 	mkdir -p "$VM_ROOT/usr/local/lib"
 	cp "$VM_WORK/root.key" "$VM_ROOT/usr/local/lib/root.key"
@@ -26,6 +26,6 @@ vm_image_plain()
 	printf '#!/bin/sh\n[ "$1" = prereqs ] || cp -r --parents /usr/local/lib/root.key "$DESTDIR"\n' >"$VM_ROOT/etc/initramfs-tools/hooks/root-key"
 	chmod 755 "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
 	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/local/lib/give" >"$VM_ROOT/etc/crypttab"
-	vm_initramfs 6.12 initrd-plain
+	vm_initramfs 6.12 initrd-stock
 	rm "$VM_ROOT/etc/crypttab" "$VM_ROOT/usr/local/lib/root.key" "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
 }

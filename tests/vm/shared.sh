@@ -13,7 +13,7 @@ vm_prepare()
 	vm_prepare_servers
 	vm_prepare_configs
 	case " $* " in
-	*' plain '*) vm_image_plain ;;
+	*' stock '*) vm_image_stock ;;
 	esac
 	case " $* " in
 	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
