@@ -5,6 +5,8 @@
  *
  * Nothing here knows a deadline. libcryptsetup and libdevmapper wait for udev without limit (boot-integration.md 14.6), so
  * whoever calls activate or deactivate owns a timer that acts by itself. One thread per process may call these functions.
+ * The library puts the volume key into the thread's keyring for the kernel and leaves it there until the process ends: be
+ * short-lived.
  */
 #ifndef CRYPTATTEST_LUKS_VOLUME_H
 #define CRYPTATTEST_LUKS_VOLUME_H

@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <libcryptsetup.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -42,6 +44,22 @@ static void recorder_reset(unsigned int faults)
 	recorder.faults = faults;
 }
 
+/* What libcryptsetup was asked for: the header's own flags never count (K5). */
+static void check_flags(const char *name, const struct luks_activation *a)
+{
+	unsigned int want = CRYPT_ACTIVATE_IGNORE_PERSISTENT | (a->private_name ? CRYPT_ACTIVATE_PRIVATE : 0) |
+			    (a->discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0) | (a->read_only ? CRYPT_ACTIVATE_READONLY : 0);
+	char path[512], line[32], *text = NULL;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/%s", recorder.dir, name);
+	snprintf(line, sizeof(line), "\nflags 0x%x\n", want);
+	assert_int_equal(file_read(AT_FDCWD, path, 65536, ERR_INTERNAL, &text, &len, NULL), 0);
+	if (!strstr(text, line))
+		fail_msg("expected%s in %s", line, text);
+	free(text);
+}
+
 static void test_activate(void **state)
 {
 	static const char *const images[] = { "base", "sectors", "integrity", "renamed", "argon2id" };
@@ -66,6 +84,7 @@ static void test_activate(void **state)
 			    luks_volume_check_table(o.v, &mapper, "root", a.discard, &e) < 0)
 				fail_msg("%s, variant %d: %s", images[i], variant, err_message(e));
 			assert_true(mapped("root"));
+			check_flags("root", &a);
 			assert_int_equal(mapped("root_dif"), luks_volume_has_integrity(o.v));
 			assert_int_equal(luks_volume_check_table(o.v, &mapper, "root", !a.discard, &e), -1);
 			assert_string_equal(err_id(e), "K6");

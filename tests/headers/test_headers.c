@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "tests/headers/edit.h"
@@ -100,9 +101,13 @@ static const struct reject rejects[] = {
 	{ "second copy one behind", "H2-torn", "seqid", { "second", "field", "seqid", "+0xffffffffffffffff" } },
 };
 
-static double now_ms(void)
+/* Of this process: a KDF that runs is seen, a busy machine is not. */
+static double cpu_ms(void)
 {
-	return (double)clock_monotonic_ns() / 1e6;
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static bool has_finding(const struct luks_findings *f, const char *id, const char *path)
@@ -120,12 +125,12 @@ static void inspect(const char *image, enum luks_profile profile, const char *id
 	struct luks_findings f = { 0 };
 	struct luks_device dev;
 	struct err *e = NULL;
-	double t = now_ms();
+	double t = cpu_ms();
 	int r;
 
 	image_device(image, &dev);
 	r = luks_inspect(&dev, &policy, &h, &f, &e);
-	t = now_ms() - t;
+	t = cpu_ms() - t;
 	for (size_t i = 0; i < f.n; i++)
 		if (strpbrk(f.items[i].found, "\x1b\n"))
 			fail_msg("%s: control characters in a finding", what);
