@@ -16,7 +16,7 @@ set -u
 SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 OUT=${CRYPTATTEST_OUT:-$SRC/out}
 LOGS=$OUT/logs
-LAYERS="build check sanitizers valgrind distcheck scripts manual boot demo"
+LAYERS="build check sanitizers valgrind distcheck scripts manual emul boot demo"
 JOBS=$(nproc)
 PASSED=0 FAILED=0 SKIPPED=0
 
@@ -156,6 +156,14 @@ layer_manual()
 {
 	for page in man/*.[1-9] "$OUT"/build/man/*.[1-9]; do
 		[ ! -e "$page" ] || one "manual/${page##*/}" manual_page "$page"
+	done
+}
+
+# Evidence from the kernels' real interfaces, in two guests without a disk.
+layer_emul()
+{
+	for guest in configfs ioctl; do
+		one "emul/$guest" sh tests/emul/run.sh "$OUT/build" "$guest"
 	done
 }
 
