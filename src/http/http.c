@@ -130,17 +130,26 @@ static void set_route(struct http *h)
 	SET(h, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(h, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	SET(h, CURLOPT_PATH_AS_IS, 1L);
-	/* "" and not NULL: NULL means the environment's proxy. */
-	SET(h, CURLOPT_PROXY, c->proxy ? c->proxy : "");
-	SET(h, CURLOPT_NOPROXY, "");
-	/* What a proxy says to CONNECT is not authenticated: none of its headers may reach on_header. */
-	SET(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(h, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	SET(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_timeout_ms ? c->connect_timeout_ms : CONNECT_MS_DEFAULT));
 	/* Do not wait for a resolver thread whose name server is silent. */
 	SET(h, CURLOPT_QUICK_EXIT, 1L);
 	SET(h, CURLOPT_MAXCONNECTS, 1L);
 	SET(h, CURLOPT_NOSIGNAL, 1L);
+}
+
+static void set_proxy(struct http *h)
+{
+	const char *proxy = h->conf->proxy;
+
+	/* "" and not NULL: NULL means the environment's proxy. */
+	SET(h, CURLOPT_PROXY, proxy ? proxy : "");
+	SET(h, CURLOPT_NOPROXY, "");
+	/* What a proxy says to CONNECT is not authenticated: none of its headers may reach on_header. */
+	SET(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	/* A libcurl that was built without proxies (--with-curl) looks at no environment either. */
+	if (!proxy && h->rc == CURLE_UNKNOWN_OPTION)
+		h->rc = CURLE_OK;
 }
 
 static void set_http(struct http *h)
@@ -202,6 +211,8 @@ int http_new(const struct transport_config *conf, struct http **ret, struct err 
 	set_tls(h);
 	set_route(h);
 	set_http(h);
+	if (h->rc == CURLE_OK)
+		set_proxy(h);
 	if (h->rc != CURLE_OK)
 		return err_set(err, ERR_INTERNAL, "libcurl", "libcurl lacks something we need: %s",
 			       curl_easy_strerror(h->rc));
@@ -232,23 +243,43 @@ static bool set_host(struct http *h, const char *url)
 	return true;
 }
 
+/* False: out of memory; *list stays valid. */
+static bool add_header(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(*list, line);
+
+	if (more)
+		*list = more;
+	return more != NULL;
+}
+
+static struct curl_slist *request_headers(const struct http_request *req, bool *failed)
+{
+	char cookie[sizeof("Cookie: " COOKIE_NAME) + HTTP_COOKIE_MAX];
+	struct curl_slist *list = NULL;
+
+	*failed = !add_header(&list, "Accept: application/json");
+	if (req->cookie && req->cookie[0]) {
+		snprintf(cookie, sizeof(cookie), "Cookie: " COOKIE_NAME "%s", req->cookie);
+		*failed |= !add_header(&list, cookie);
+	}
+	if (req->body) {
+		*failed |= !add_header(&list, "Content-Type: application/json");
+		/* No waiting for "100 Continue" before a large body. */
+		*failed |= !add_header(&list, "Expect:");
+	}
+	return list;
+}
+
 static struct curl_slist *set_request(struct http *h, const struct http_request *req)
 {
-	char cookie[sizeof(COOKIE_NAME) + HTTP_COOKIE_MAX];
-	struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json"), *more;
+	bool failed;
+	struct curl_slist *list = request_headers(req, &failed);
 
-	h->rc = list && set_host(h, req->url) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
-	snprintf(cookie, sizeof(cookie), COOKIE_NAME "%s", req->cookie ? req->cookie : "");
+	h->rc = !failed && set_host(h, req->url) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 	SET(h, CURLOPT_URL, req->url);
-	SET(h, CURLOPT_COOKIE, req->cookie && req->cookie[0] ? cookie : NULL);
 	SET(h, CURLOPT_TIMEOUT_MS, (long)req->ms);
 	if (req->body) {
-		more = curl_slist_append(list, "Content-Type: application/json");
-		list = more ? more : list;
-		/* No waiting for "100 Continue" before a large body. */
-		more = more ? curl_slist_append(list, "Expect:") : NULL;
-		if (!more)
-			h->rc = CURLE_OUT_OF_MEMORY;
 		SET(h, CURLOPT_POST, 1L);
 		SET(h, CURLOPT_POSTFIELDS, req->body);
 		SET(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(req->body));
