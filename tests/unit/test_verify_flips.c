@@ -114,13 +114,13 @@ static void one_fixture_report(const struct judge *j, const char *dir, const cha
 	ca = fixture_read(path, &s.in.ca_len);
 	s.in.vek = vek;
 	s.in.ca = ca;
-	s.in.at = INT64_C(1750000000); /* 2025-06-15 */
+	s.in.at = INT64_C(1756684800); /* 2025-09-01: the VLEK lives a year */
 	flip_report(&s);
 }
 
 static void one_fixture_quote(const struct judge *j, const char *name)
 {
-	struct subject s = { .j = j, .in = { .anchors = j->strict, .at = INT64_C(1750000000) } };
+	struct subject s = { .j = j, .in = { .anchors = j->strict, .at = INT64_C(1795000000) } };
 	char path[128];
 
 	snprintf(path, sizeof(path), "tdx/%s.bin", name);
