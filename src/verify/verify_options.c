@@ -93,6 +93,9 @@ int verify_options_set(struct verify_options *o, const char *name, const char *v
 		return set_report_data(o, value, err);
 	if (strcmp(name, "at") == 0)
 		return set_at(o, value, err);
+	if (strcmp(name, "collateral") == 0)
+		return err_set(err, ERR_CONFIG, "usage",
+			       "--collateral: this release does not evaluate Intel's collateral; TDX verdicts say tcb \"unverified\"");
 	if (strcmp(name, "test-root") != 0)
 		return err_set(err, ERR_CONFIG, "usage", "there is no option --%s", name);
 	if (o->test_roots_n == VERIFY_TEST_ROOTS_MAX)

@@ -114,6 +114,18 @@ static void certificates_must_belong(void **state)
 	}
 }
 
+/* Its chain holds (it goes before the TCB), it is only of another machine. */
+static void vcek_of_another_turin(void **state)
+{
+	__attribute__((cleanup(files_clear))) struct files f;
+	struct verdict v;
+
+	files_load(&f, "snp/v5-turin/report.bin", "snp/vcek-turin-only.der", "snp/ca/turin_ask_ark_asvk.pem");
+	judge_files(*state, &f, END_2026, &v);
+	assert_verdict("another Turin", &v, "vek-tcb");
+	assert_string_equal(v.root, "ARK-Turin");
+}
+
 static void without_certificates(void **state)
 {
 	static const struct {
@@ -317,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reports_verify),
 		cmocka_unit_test(certificates_must_belong),
+		cmocka_unit_test(vcek_of_another_turin),
 		cmocka_unit_test(without_certificates),
 		cmocka_unit_test(version_2_url_follows_the_chain),
 		cmocka_unit_test(vlek_expires),

@@ -12,6 +12,7 @@
 #include "base/fileio.h"
 #include "base/text.h"
 #include "tests/lib/judge.h"
+#include "verify/verify_options.h"
 #include "wire/json.h"
 
 #define CHIP                                                                                                            \
@@ -165,6 +166,17 @@ static void verdict_of_nothing(void **state)
 	assert_int_equal(json_object_size(json_object_get(obj, "claims")), 0);
 }
 
+/* An option that would seem to strengthen the verdict must not be swallowed. */
+static void collateral_is_refused_aloud(void **state)
+{
+	_cleanup_err_ struct err *err = NULL;
+	struct verify_options o = { 0 };
+
+	assert_true(verify_options_set(&o, "collateral", "/dir", &err) < 0);
+	assert_int_equal(err_class(err), ERR_CONFIG);
+	assert_non_null(strstr(err_message(err), "does not evaluate"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +185,7 @@ int main(void)
 		cmocka_unit_test(junk_in_the_store_is_an_error),
 		cmocka_unit_test(verdict_as_json),
 		cmocka_unit_test(verdict_of_nothing),
+		cmocka_unit_test(collateral_is_refused_aloud),
 	};
 
 	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);
