@@ -79,11 +79,12 @@ static int cap_and_record(struct cli *cli, const char **word, struct err **err)
 
 	if (state_lock(cli->root_fd, deadline_in_ms(CAP_LOCK_WAIT_MS), &lock, err) < 0)
 		return -1;
-	if (unlock_cap(&env, word, err) < 0 || state_load(cli->root_fd, &st, err) < 0)
+	if (state_load(cli->root_fd, &st, err) < 0)
 		return -1;
-	rc = state_set(&st->cap, *word, err);
-	if (rc == 0)
-		rc = state_save(cli->root_fd, st, err);
+	rc = unlock_cap(&env, word, err);
+	if (state_set(&st->cap, rc == 0 ? *word : "failed", rc == 0 ? err : NULL) < 0 ||
+	    state_save(cli->root_fd, st, rc == 0 ? err : NULL) < 0)
+		rc = -1;
 	state_free(st);
 	return rc;
 }

@@ -5,9 +5,9 @@
 #include <sys/reboot.h>
 #include <unistd.h>
 
+/* No sync(2): nothing of ours is written to a disk, and the host could make it wait for ever. */
 static void power(bool poweroff)
 {
-	sync();
 	reboot(poweroff ? RB_POWER_OFF : RB_AUTOBOOT);
 }
 

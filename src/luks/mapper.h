@@ -58,5 +58,7 @@ int mapper_sweep_private(const struct mapper *m, unsigned int *ret_removed, stru
 /* Removes a LUKS2 mapping, and the integrity mapping below it, without reading any header (`lock`). ERR_DEVICE
  * "mapping-absent", "mapping-foreign" when its uuid is not that of a LUKS2 mapping of this name (and uuid, if given), "mapping-busy". */
 int mapper_remove_volume(const struct mapper *m, const char *name, const char *uuid, struct err **err);
+/* The same for what a killed activation left under this name: either of the two mappings, or none, may be there. */
+int mapper_remove_unfinished(const struct mapper *m, const char *name, const char *uuid, bool *ret_removed, struct err **err);
 
 #endif

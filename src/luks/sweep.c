@@ -89,12 +89,38 @@ static int remove_checked(const struct mapper *m, const char *name, const char *
 	return m->remove(m->ctx, name, err);
 }
 
-int mapper_remove_volume(const struct mapper *m, const char *name, const char *uuid, struct err **err)
+static int remove_both(const struct mapper *m, const char *name, const char *uuid, bool must_exist, struct err **err)
 {
 	char inner[160];
 
 	snprintf(inner, sizeof(inner), "%s" DIF, name);
-	if (remove_checked(m, name, "LUKS2", uuid, true, err) < 0)
+	if (remove_checked(m, name, "LUKS2", uuid, must_exist, err) < 0)
 		return -1;
 	return remove_checked(m, inner, "INTEGRITY", uuid, false, err);
+}
+
+int mapper_remove_volume(const struct mapper *m, const char *name, const char *uuid, struct err **err)
+{
+	return remove_both(m, name, uuid, true, err);
+}
+
+static int is_there(const struct mapper *m, const char *name, bool *ret, struct err **err)
+{
+	_cleanup_mapper_info_ struct mapper_info info = { 0 };
+
+	if (m->query(m->ctx, name, &info, err) < 0)
+		return -1;
+	*ret |= info.exists;
+	return 0;
+}
+
+int mapper_remove_unfinished(const struct mapper *m, const char *name, const char *uuid, bool *ret_removed, struct err **err)
+{
+	char inner[160];
+
+	*ret_removed = false;
+	snprintf(inner, sizeof(inner), "%s" DIF, name);
+	if (is_there(m, name, ret_removed, err) < 0 || is_there(m, inner, ret_removed, err) < 0)
+		return -1;
+	return remove_both(m, name, uuid, false, err);
 }

@@ -153,7 +153,11 @@ void job_publish(struct run *run, struct job *job)
 
 	job->step = "publish";
 	events_start(ev, "publish", job->conf->name);
-	rc = device_recheck(&job->dev, &err);
+	/* After SIGTERM nothing more becomes public. */
+	if (clock_cancelled())
+		rc = err_set(&err, ERR_TIMEOUT, "cancelled", "cancelled before the volume was made public");
+	else
+		rc = device_recheck(&job->dev, &err);
 	if (rc == 0)
 		rc = luks_volume_activate(job->volume, m, job->key, &a, &err);
 	if (rc == 0)

@@ -67,6 +67,29 @@ static int select_jobs(struct run *run)
 	return 0;
 }
 
+/*
+ * A run that was killed between giving a volume its public name and saying that it is open: the record still says "private". The
+ * mapping is ours, but its last look at the kernel's table may not have happened: it goes, like a private one, and is made anew.
+ */
+static void take_back_unfinished(struct run *run)
+{
+	const struct mapper *m = run->env->platform->mapper;
+
+	for (size_t i = 0; i < run->state->n_volumes; i++) {
+		struct state_volume *sv = &run->state->volumes[i];
+		_cleanup_err_ struct err *e = NULL;
+		bool removed = false;
+
+		if (!text_eq(sv->state, "private") || !sv->uuid)
+			continue;
+		/* One that is in use stays, and is then refused as any mapping that we cannot answer for (E9). */
+		if (mapper_remove_unfinished(m, sv->name, sv->uuid, &removed, &e) < 0)
+			log_warning("%s: left half-way by an earlier run: %s", sv->name, err_message(e));
+		else if (removed)
+			log_info("%s: removed the mapping that an earlier run left half-way", sv->name);
+	}
+}
+
 static int begin(struct run *run)
 {
 	unsigned int swept = 0;
@@ -82,6 +105,7 @@ static int begin(struct run *run)
 		return -1;
 	if (swept)
 		log_info("removed %u private mapping%s left by an earlier run", swept, swept == 1 ? "" : "s");
+	take_back_unfinished(run);
 	return 0;
 }
 
@@ -107,32 +131,55 @@ static void give_up_the_rest(struct run *run, const char *why)
 	}
 }
 
-static int cap_then_publish(struct run *run)
+/* What was proved but may not become public; nothing of it is mapped. */
+static void fail_verified(struct run *run, enum err_class cls, const char *id, const char *text)
+{
+	for (size_t i = 0; i < run->n_jobs; i++) {
+		struct err *err = NULL;
+
+		if (run->jobs[i].stage != JOB_VERIFIED)
+			continue;
+		err_set(&err, cls, id, "%s", text);
+		run->jobs[i].step = text_eq(id, "cap") ? "cap" : "publish";
+		job_fail(&run->jobs[i], err);
+	}
+}
+
+static void publish_all(struct run *run)
+{
+	for (size_t i = 0; i < run->n_jobs; i++) {
+		_cleanup_err_ struct err *e = NULL;
+
+		if (run->jobs[i].stage != JOB_VERIFIED)
+			continue;
+		job_publish(run, &run->jobs[i]);
+		if (run_record(run, "running", 0, &e) < 0)
+			log_warning("status record: %s", err_message(e));
+	}
+}
+
+static void cap_then_publish(struct run *run)
 {
 	bool opened = false;
+	int rc;
 
 	for (size_t i = 0; i < run->n_jobs; i++)
 		opened |= run->jobs[i].stage == JOB_VERIFIED;
 	if (!opened)
-		return 0;
+		return;
 	events_start(run->env->events, "cap", NULL);
-	if (events_done(run->env->events, "cap", NULL, unlock_cap(run->env, &run->cap, &run->err), &run->err) < 0) {
+	rc = unlock_cap(run->env, &run->cap, &run->err);
+	if (events_done(run->env->events, "cap", NULL, rc, &run->err) < 0) {
 		/* Nothing uncapped ever bears the name that the boot mounts. */
-		for (size_t i = 0; i < run->n_jobs; i++) {
-			struct err *err = NULL;
-
-			if (run->jobs[i].stage != JOB_VERIFIED)
-				continue;
-			err_set(&err, ERR_CAP, "cap", "%s", err_message(run->err));
-			run->jobs[i].step = "cap";
-			job_fail(&run->jobs[i], err);
-		}
-		return -1;
+		run->cap = "failed";
+		fail_verified(run, ERR_CAP, "cap", err_message(run->err));
+		return;
 	}
-	for (size_t i = 0; i < run->n_jobs; i++)
-		if (run->jobs[i].stage == JOB_VERIFIED)
-			job_publish(run, &run->jobs[i]);
-	return 0;
+	/* "private" is on record before the public name exists: see take_back_unfinished(). */
+	if (run_record(run, "running", 0, &run->err) < 0)
+		fail_verified(run, err_class(run->err), err_id(run->err), err_message(run->err));
+	else
+		publish_all(run);
 }
 
 static void work(struct run *run)

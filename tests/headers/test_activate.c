@@ -266,6 +266,36 @@ static void test_remove_volume(void **state)
 	opened_close(&o);
 }
 
+/* A killed activation leaves the inner mapping alone, both, or none. */
+static void test_remove_unfinished(void **state)
+{
+	struct luks_activation a = { .name = "data" };
+	struct err *e = NULL;
+	struct opened o;
+	bool removed;
+
+	recorder_reset(0);
+	opened_volume(&o, "integrity");
+	assert_int_equal(mapper_remove_unfinished(&mapper, "data", o.h.uuid, &removed, NULL), 0);
+	assert_false(removed);
+	assert_int_equal(luks_volume_activate(o.v, &mapper, o.key, &a, NULL), 0);
+	assert_int_equal(mapper_remove_unfinished(&mapper, "data", o.h.uuid, &removed, NULL), 0);
+	assert_true(removed);
+	assert_false(mapped("data") || mapped("data_dif"));
+	assert_int_equal(luks_volume_activate(o.v, &mapper, o.key, &a, NULL), 0);
+	assert_int_equal(mapper.remove(mapper.ctx, "data", NULL), 0);
+	assert_int_equal(mapper_remove_unfinished(&mapper, "data", o.h.uuid, &removed, NULL), 0);
+	assert_true(removed);
+	assert_false(mapped("data_dif"));
+	/* Another volume's, or one in use, stays. */
+	put_mapping("data", "CRYPT-LUKS2-00000000000000000000000000000000-data", 0);
+	assert_int_equal(mapper_remove_unfinished(&mapper, "data", o.h.uuid, &removed, &e), -1);
+	assert_string_equal(err_id(e), "mapping-foreign");
+	assert_true(mapped("data"));
+	err_free(e);
+	opened_close(&o);
+}
+
 static int make_images(void **state)
 {
 	static const char *const flags[] = { "set", "config.flags", "[\"allow-discards\",\"no-journal\"]", NULL };
@@ -292,7 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_activate),	  cmocka_unit_test(test_read_back), cmocka_unit_test(test_name_taken),
-		cmocka_unit_test(test_activation_errors), cmocka_unit_test(test_sweep),	    cmocka_unit_test(test_remove_volume),
+		cmocka_unit_test(test_activation_errors), cmocka_unit_test(test_sweep),	    cmocka_unit_test(test_remove_volume), cmocka_unit_test(test_remove_unfinished),
 	};
 
 	image_tool_or_skip();
