@@ -1,0 +1,166 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# An unlock that is ended at each event it announces: SIGKILL leaves nothing public but what had passed every check, and the next run
+# succeeds; SIGTERM leaves no mapping at all and is exit 5. Real TLS to cryptattest-kbs, evidence of the test PKI, recorded mappings.
+set -u
+PATH=$PATH:/usr/sbin:/sbin
+command -v cryptsetup >/dev/null || {
+	echo "1..0 # SKIP cryptsetup is not installed"
+	exit 0
+}
+build=$(cd "$TOP_BUILDDIR" && pwd)
+top=$(mktemp -d /tmp/test-kill-XXXXXX) || exit 1
+server=
+cleanup() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null
+	rm -rf "$top"
+}
+trap cleanup EXIT
+chmod 0755 "$top"
+cd "$top" || exit 1
+count=0
+report() { # STATUS NAME
+	count=$((count + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $count - $2"
+	else
+		echo "not ok $count - $2"
+		sed 's/^/# /' result log 2>/dev/null
+		ls -A root/mapper | sed 's/^/# mapping: /'
+	fi
+}
+bail() {
+	echo "Bail out! $1"
+	exit 1
+}
+
+# --- the machine: one volume, one broker that releases its document
+export CRYPTATTEST_TEST_ROOT="$top/root"
+mkdir -p root/run root/tee root/etc root/dev root/mapper
+"$build/tests/tools/cryptattest-testpki" init pki || bail "no test PKI"
+echo snp >root/tee/kind
+echo "$top/pki" >root/tee/pki-dir
+instance=$(printf '%064d' 7)
+echo "host-data=$instance" >root/tee/set
+printf 'a passphrase of some length' >pass
+chmod 600 pass
+truncate -s 20M root/dev/disk
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail "no LUKS2 volume"
+user=
+[ "$(id -u)" -ne 0 ] || user="--user nobody"
+# shellcheck disable=SC2086 # none or two words
+"$build/cryptattest-kbs" init $user --ip 127.0.0.1 kbs >client || bail "no broker"
+"$build/cryptattest-test" document root/dev/disk --name root --key-file pass >document &&
+	"$build/cryptattest-kbs" resource add --dir kbs --document --file document default/vm/root || bail "no document"
+measurement=$("$build/cryptattest-test" evidence | sed -n 's/^measurement  *//p')
+cat >policy <<-END
+	[resource default/vm/root]
+	tee = snp
+	measurement = $measurement
+	host-data = $instance
+	covers = kernel+initrd+cmdline
+	min-tcb = milan bootloader:4 tee:0 snp:24 microcode:219
+	test = yes
+END
+cat policy >kbs/policy.conf
+cp pki/roots.pem .
+: >serve.log
+"$build/cryptattest-kbs" serve --dir kbs --listen 127.0.0.1:0 --test-root roots.pem >serve.log 2>&1 &
+server=$!
+tries=0
+until port=$(sed -n 's/.*listening on https:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' serve.log) && [ -n "$port" ]; do
+	tries=$((tries + 1))
+	[ $tries -lt 200 ] || bail "the broker does not start: $(cat serve.log)"
+	sleep 0.05
+done
+{
+	echo "[agent]"
+	echo "deadline = 30s"
+	sed "s/:8443\$/:$port/" client
+	echo "key = ec-p256"
+	echo "[volume root]"
+	echo "device = /dev/disk"
+	echo "secret = main:default/vm/root"
+} >root/etc/test.conf
+
+forget() {
+	rm -rf root/mapper root/run
+	mkdir root/mapper root/run
+}
+unlock() {
+	"$build/cryptattest-test" unlock root --config /etc/test.conf >log 2>&1
+}
+# end_at N SIGNAL WHEN: sets at and code
+end_at() {
+	forget
+	"$build/tests/loopback/killat" "$1" "$2" "$3" "$build/cryptattest-test" unlock root --config /etc/test.conf >result 2>log ||
+		bail "$(cat log)"
+	at=$(sed 's/^at=\([^ ]*\) .*/\1/' result)
+	code=$(sed 's/.*exit=//' result)
+}
+private() {
+	ls root/mapper | grep -q '^cryptattest-'
+}
+is_open() {
+	[ -e root/mapper/root ] && grep -q '"state":"open"' root/run/cryptattest/status.json && ! private
+}
+
+forget
+unlock && is_open
+report $? "an unlock that is left alone"
+
+# --- SIGKILL
+seen=
+for when in at-once settled; do
+	n=0
+	while end_at $n 9 $when && [ "$at" != end ]; do
+		n=$((n + 1))
+		seen="$seen $at"
+		case $at in
+		publish.*) ;;
+		*)
+			[ "$code" = 137 ] && [ ! -e root/mapper/root ]
+			report $? "SIGKILL $when, event $n ($at): nothing public"
+			;;
+		esac
+		unlock && is_open
+		report $? "SIGKILL $when, event $n ($at): the next run opens the volume"
+	done
+	[ "$n" -gt 10 ]
+	report $? "SIGKILL $when: $n events"
+done
+for phase in device header net auth evidence attest get open verify cap publish; do
+	case $seen in
+	*" $phase.start"*) ;;
+	*) report 1 "phase $phase was announced" ;;
+	esac
+done
+
+# A mapping of the public name that we did not make is never taken for one of a killed run.
+end_at 0 9 settled
+"$build/tests/loopback/killat" 100 0 at-once "$build/cryptattest-test" unlock root --config /etc/test.conf >result 2>log
+sed -i 's/"state":"open"/"state":"failed"/' root/run/cryptattest/status.json
+unlock
+[ $? = 9 ] && [ -e root/mapper/root ]
+report $? "a mapping without a record of ours is left alone: exit 9"
+
+# --- SIGTERM
+n=0
+while end_at $n 15 settled && [ "$at" != end ]; do
+	n=$((n + 1))
+	case $at in
+	publish.*) # every check passed, and the name was given before the signal
+		[ "$code" = 0 ] && is_open
+		report $? "SIGTERM, event $n ($at): open, exit $code"
+		;;
+	*)
+		[ "$code" = 5 ] && [ ! -e root/mapper/root ] && ! private
+		report $? "SIGTERM, event $n ($at): no mapping, exit $code"
+		unlock && is_open
+		report $? "SIGTERM, event $n ($at): the next run opens the volume"
+		;;
+	esac
+done
+[ "$n" -gt 10 ]
+report $? "SIGTERM: $n events"
+echo "1..$count"
