@@ -22,8 +22,9 @@ static void reset_signals(void)
 	struct sigaction sa = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	for (int s = 1; s < NSIG; s++)
-		sigaction(s, &sa, NULL); /* refused for SIGKILL and SIGSTOP */
+	/* Refused for SIGKILL and SIGSTOP. Nobody sends or ignores the real-time signals behind SIGSYS. */
+	for (int s = 1; s <= SIGSYS; s++)
+		sigaction(s, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		sigaction(ignored[i], &sa, NULL);
