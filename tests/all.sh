@@ -141,7 +141,7 @@ layer_distcheck()
 
 layer_scripts()
 {
-	scripts=$(find autogen.sh .ci initramfs-tools tests -name Makemodule.am -prune -o -name '*.in' -prune -o -type f \
+	scripts=$(find autogen.sh .ci contrib initramfs-tools tests -name Makemodule.am -prune -o -name '*.in' -prune -o -type f \
 		-exec grep -lE '^(#!/bin/(sh|bash)|# shellcheck shell=)' {} + | sort)
 	# hook and functions are checked as they are installed. What a script sources is there at boot or at run time.
 	for script in $scripts "$OUT/build/initramfs-tools/hook" "$OUT/build/initramfs-tools/functions"; do

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 #
-# Installs from Debian what building (build), booting guests (boot) and all tests (all) need: sh tests/deps.sh build|boot|all
+# Installs from Debian what building (build), booting guests (boot), all tests (all) and measuring (bench) need:
+# sh tests/deps.sh build|boot|all|bench
 # Does nothing, and needs no network, when everything is there.
 
 build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
@@ -9,13 +10,16 @@ build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
 # The emulated processors are a kernel module (6.12, whose headers tests/emul fetches by itself) and a FUSE character device.
 boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio socat openssl libfuse3-dev"
 all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl"
+# tang-common has the server without a unit that would start it.
+bench="$build libcmocka-dev cryptsetup-bin openssl strace clevis tang-common jose curl socat"
 
 case ${1-} in
 build) wanted=$build ;;
 boot) wanted=$boot ;;
 all) wanted=$all ;;
+bench) wanted=$bench ;;
 *)
-	echo "usage: sh tests/deps.sh build|boot|all" >&2
+	echo "usage: sh tests/deps.sh build|boot|all|bench" >&2
 	exit 2
 	;;
 esac
