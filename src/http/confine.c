@@ -54,10 +54,15 @@ static bool keep_only(int fd)
 
 static bool set_limits(void)
 {
-	const struct rlimit zero = { 0, 0 }, files = { OPEN_FILES, OPEN_FILES };
+	const struct rlimit zero = { 0, 0 };
+	struct rlimit files;
 
-	return setrlimit(RLIMIT_CORE, &zero) == 0 && setrlimit(RLIMIT_FSIZE, &zero) == 0 &&
-	       setrlimit(RLIMIT_NOFILE, &files) == 0;
+	if (setrlimit(RLIMIT_CORE, &zero) != 0 || setrlimit(RLIMIT_FSIZE, &zero) != 0 || getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return false;
+	/* Against leaks of our own, so the soft limit will do; valgrind refuses to have the hard one changed. */
+	if (files.rlim_cur > OPEN_FILES)
+		files.rlim_cur = OPEN_FILES;
+	return setrlimit(RLIMIT_NOFILE, &files) == 0;
 }
 
 static bool drop_rights(void)

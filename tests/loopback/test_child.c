@@ -171,7 +171,7 @@ static void silence(void **state)
 	uint64_t before = clock_ns();
 
 	expect_dead(start(), "/lie/part", 100, "no answer in time");
-	assert_true(clock_ns() - before < 6 * NSEC_PER_SEC);
+	assert_true(clock_ns() - before < 20 * NSEC_PER_SEC);
 }
 
 static void mistakes_of_the_reducer(void **state)

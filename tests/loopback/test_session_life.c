@@ -30,13 +30,13 @@ static void prepare(struct raw *r, const char *url, struct transport *t)
 {
 	*r = (struct raw){
 		.urls = { url },
-		.intervals = { .backoff = 20, .backoff_max = 50, .request = 5000, .plugin = 5000, .refused = { 5000, 5000, 5000 } },
+		.intervals = { .backoff = 20, .backoff_max = 50, .request = 20000, .plugin = 20000, .refused = { 20000, 20000, 20000 } },
 		.p = {
 			.source = { .transport = { .ca_pem = testca_pem(lab.ca) }, .min_protocol = KBS_0_2_0, .key = { .type = KEY_EC_P256 } },
 			.transport = t,
 			.tee = "sample",
 			.collect = lab_collect,
-			.deadline = deadline_in_ms(20000),
+			.deadline = deadline_in_ms(30000),
 		},
 	};
 	r->p.source.transport.urls = r->urls;
@@ -87,7 +87,7 @@ static void child_dies(void **state)
 	assert_int_equal(kbs_session_attest(s, &e), -1);
 	assert_int_equal(err_class(e), ERR_INDETERMINATE);
 	assert_string_equal(err_id(e), "transport");
-	assert_true(clock_ns() - before < 2 * NSEC_PER_SEC);
+	assert_true(clock_ns() - before < 10 * NSEC_PER_SEC);
 	err_free(e);
 	kbs_session_free(s);
 	fault_forget(&server);
@@ -119,7 +119,7 @@ static void cancelled(void **state)
 
 		fault_start(&f, &server);
 		prepare(&r, server.url, lab.transport);
-		r.intervals.backoff = i == 2 ? 5000 : 20;
+		r.intervals.backoff = r.intervals.backoff_max = i == 2 ? 20000 : 20;
 		r.p.source.key.type = i == 3 ? KEY_RSA_4096 : KEY_EC_P256;
 		assert_int_equal(resource_uri_parse("a/b/c", &uri, NULL), 0);
 		assert_int_equal(kbs_session_new(&r.p, &s, &e), 0);
@@ -134,7 +134,7 @@ static void cancelled(void **state)
 		pthread_join(thread, NULL);
 		clock_cancel_reset();
 		kbs_session_free(s);
-		assert_true(clock_ns() - before < 2 * NSEC_PER_SEC);
+		assert_true(clock_ns() - before < 10 * NSEC_PER_SEC);
 		secret_free(secret);
 		err_free(e);
 		fault_forget(&server);
