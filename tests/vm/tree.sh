@@ -29,6 +29,8 @@ vm_tree_key()
 	} | sha256sum | cut -c1-16
 }
 
+vm_tree_ready() { [ -s "$VM_CACHE/tree-$(vm_tree_key).tar" ]; }
+
 # Prints the tarball's name, making it when it is not there.
 vm_tree()
 {
