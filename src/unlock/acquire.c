@@ -13,20 +13,26 @@ static bool waits_for(const struct job *job, const char *source)
 	return job->stage == JOB_AUDITED && text_eq(job->conf->source_name, source);
 }
 
+static struct err *copy_of(const struct err *why)
+{
+	struct err *err = NULL;
+
+	err_set(&err, err_class(why), err_id(why), "%s", err_message(why));
+	if (*err_hint_text(why))
+		err_hint(&err, "%s", err_hint_text(why));
+	return err;
+}
+
 /* Fails every job that waits for this source with a copy of the same error. */
 static void fail_all(struct run *run, const char *source, const char *step, struct err *why)
 {
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		struct job *job = &run->jobs[i];
-		struct err *err = NULL;
 
 		if (!waits_for(job, source))
 			continue;
-		err_set(&err, err_class(why), err_id(why), "%s", err_message(why));
-		if (*err_hint_text(why))
-			err_hint(&err, "%s", err_hint_text(why));
 		job->step = step;
-		job_fail(job, err);
+		job_fail(job, copy_of(why));
 	}
 	err_free(why);
 }
@@ -54,28 +60,33 @@ static void acquire_one(struct run *run, struct job *job, struct key_source *src
 	job_open(run, job, secret, src->provisioner(src, path));
 }
 
+/* What concerns the broker or this machine, not this resource, ends it for all of them. */
+static bool ends_for_all(const struct err *err)
+{
+	switch (err_class(err)) {
+	case ERR_UNREACHABLE:
+	case ERR_IDENTITY:
+	case ERR_NOEVIDENCE:
+	case ERR_TIMEOUT:
+		return true;
+	case ERR_REFUSED: /* the machine as such, after the handshakes that contracts.md 4 grants */
+		return text_eq(err_id(err), "kbs-attestation");
+	default:
+		return false;
+	}
+}
+
 static void acquire_all(struct run *run, const char *source, struct key_source *src, const struct init_data *id)
 {
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		struct job *job = &run->jobs[i];
-		struct err *copy = NULL;
 
 		if (!waits_for(job, source))
 			continue;
 		acquire_one(run, job, src, id);
-		if (job->stage != JOB_FAILED)
-			continue;
-		/* What concerns the broker or this machine, not this resource, ends it for all of them. */
-		switch (err_class(job->err)) {
-		case ERR_UNREACHABLE:
-		case ERR_IDENTITY:
-		case ERR_NOEVIDENCE:
-		case ERR_TIMEOUT:
-			err_set(&copy, err_class(job->err), err_id(job->err), "%s", err_message(job->err));
-			fail_all(run, source, "secret", copy);
+		if (job->stage == JOB_FAILED && ends_for_all(job->err)) {
+			fail_all(run, source, "secret", copy_of(job->err));
 			return;
-		default:
-			break;
 		}
 	}
 }
