@@ -159,6 +159,9 @@ static int check_volume(const struct config *c, const struct config_section *s, 
 {
 	struct config_volume *v = s->target;
 
+	/* Ours for mappings that are not public (14.6): a run would sweep them away. */
+	if (text_starts(v->name, "cryptattest-"))
+		return config_fail(s, NULL, 0, err, "[volume %s]: names that begin with cryptattest- are taken", v->name);
 	if (!v->device)
 		return config_fail(s, NULL, 0, err, "[volume %s] has no device", v->name);
 	if (!config_device_ok(v->device))

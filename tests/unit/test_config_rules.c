@@ -99,6 +99,7 @@ static const struct {
 	{ KBS ROOT "discard = yes\n", "f:7: discard = yes needs integrity = none: authenticated sectors cannot be discarded" },
 	{ KBS ROOT "discard = yes\nintegrity = hmac-sha256\n",
 	  "f:7: discard = yes needs integrity = none: authenticated sectors cannot be discarded" },
+	{ KBS "[volume cryptattest-0123456789abcdef]\n", "f:4: [volume cryptattest-0123456789abcdef]: names that begin with cryptattest- are taken" },
 	{ KBS ROOT "wait = 10s\n",
 	  "f:7: wait is for optional volumes (required = no); this one is waited for until the deadline" },
 };
