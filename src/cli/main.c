@@ -79,6 +79,11 @@ static int run_verb(const struct verb *verb, struct cli *cli)
 	struct err *err = NULL;
 	int code;
 
+	/* A number that is free now would be given to the disk or to a socket, and events would be written there. */
+	if (cli->opts.status_fd >= 0 && fcntl(cli->opts.status_fd, F_GETFD) < 0) {
+		err_set_errno(&err, ERR_CONFIG, "usage", errno, "--status-fd %d", cli->opts.status_fd);
+		return cli_fail(err);
+	}
 	if (verb->network && transport_start(kbs_reduce, &cli->transport, &err) < 0)
 		return cli_fail(err);
 	cli->root_fd = open(cli->platform->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -108,6 +108,10 @@ is_open() {
 forget
 unlock && is_open
 report $? "an unlock that is left alone"
+forget
+"$build/cryptattest-test" unlock root --config /etc/test.conf --status-fd 97 >log 2>&1
+[ $? = 2 ] && [ ! -e root/mapper/root ]
+report $? "events have nowhere to go: exit 2"
 
 # --- SIGKILL
 seen=
