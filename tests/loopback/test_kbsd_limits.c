@@ -56,6 +56,15 @@ static void nap_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
+/* A connection that is shut right after accept may still finish its handshake out of buffered packets; an answer counts. */
+static bool open_and_served(struct http *h, const char *from)
+{
+	r.status = -1;
+	if (http_open(h, k.port, from, 0))
+		http_request(h, "GET", "/healthz", "", NULL, &r);
+	return r.status == 200;
+}
+
 /* Sends one byte every 50 ms; ms until the server gave up, or limit. */
 static uint64_t drip(struct http *h, const char *text, uint64_t limit)
 {
@@ -201,21 +210,20 @@ static void test_per_address(void **state)
 
 	(void)state;
 	KBSD_START(&k, "--max-per-address", "4", "--idle-time", "20s");
-	for (int i = 0; i < 4; i++) {
-		assert_true(http_open(&h[i], k.port, "127.0.0.9", 0));
-		http_request(&h[i], "GET", "/healthz", "", NULL, &r);
-		assert_int_equal(r.status, 200);
-	}
-	assert_false(http_open(&h[4], k.port, "127.0.0.9", 0));
+	for (int i = 0; i < 4; i++)
+		assert_true(open_and_served(&h[i], "127.0.0.9"));
+	assert_false(open_and_served(&h[4], "127.0.0.9"));
 	assert_true(kbsd_log_has(&k, "refused connect: 127.0.0.9"));
 	/* Another address is not concerned; a place that becomes free can be used. */
 	assert_true(server_answers());
 	http_close(&h[0]);
 	bool again = false;
-	for (int i = 0; i < 100 && !again; i++) {
-		again = http_open(&h[5], k.port, "127.0.0.9", 0);
-		if (!again)
+	for (int i = 0; i < 400 && !again; i++) {
+		again = open_and_served(&h[5], "127.0.0.9");
+		if (!again) {
+			http_close(&h[5]);
 			nap_ms(10);
+		}
 	}
 	assert_true(again);
 	for (int i = 1; i < 6; i++)

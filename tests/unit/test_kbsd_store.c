@@ -18,6 +18,7 @@
 #include "kbsd/store.h"
 #include "kbsd/store_file.h"
 
+#define INCOMPLETE "{\"type\":\"cryptattest-secret\",\"version\":1}"
 #define PASSPHRASE "0123456789abcdef0123"
 #define DOCUMENT                                                                                                     \
 	"{\"type\":\"cryptattest-secret\",\"version\":1,\"name\":\"root\","                                          \
@@ -111,7 +112,7 @@ static void test_what_add_refuses(void **state)
 	assert_refused("a/b/c", PASSPHRASE, strlen(PASSPHRASE), document, ERR_INTEGRITY, NULL);
 	assert_refused("a/b/c", DOCUMENT, strlen(DOCUMENT) - 4, document, ERR_INTEGRITY, NULL);
 	/* A document with a fault is not taken for a passphrase. */
-	assert_refused("a/b/c", "{\"type\":\"cryptattest-secret\",\"version\":1}", 43, raw, ERR_INTEGRITY, NULL);
+	assert_refused("a/b/c", INCOMPLETE, strlen(INCOMPLETE), raw, ERR_INTEGRITY, NULL);
 	assert_int_equal(add("a/b/c", PASSPHRASE "\n", strlen(PASSPHRASE) + 1, binary, NULL), 0);
 	assert_refused("a/b/c", PASSPHRASE, strlen(PASSPHRASE), raw, ERR_CONFIG, "exists");
 	assert_int_equal(add("a/b/c", PASSPHRASE, strlen(PASSPHRASE), replace, NULL), 0);
