@@ -16,8 +16,15 @@ struct tdx_body {
 };
 
 #define TDX_ATTR_DEBUG (UINT64_C(1) << 0)
+/* The group "TD under debug": any bit of it (debug, profiling of the TD by the host) makes the TD untrusted. */
+#define TDX_ATTR_TUD UINT64_C(0xff)
 #define TDX_ATTR_SEPT_VE_DISABLE (UINT64_C(1) << 28)
 #define TDX_ATTR_MIGRATABLE (UINT64_C(1) << 29)
+/* Bits whose meaning is known: the group above, ICSSD 16, LASS 27, SEPT_VE_DISABLE, MIGRATABLE, PKS 30, KL 31, TPA 62,
+ * PERFMON 63. */
+#define TDX_ATTR_KNOWN (TDX_ATTR_TUD | UINT64_C(1) << 16 | UINT64_C(0x1f) << 27 | UINT64_C(3) << 62)
+/* Processor state that a TD may be given: tee-evidence.md 4.2 step 6, and APX (19). */
+#define TDX_XFAM_KNOWN UINT64_C(0xedbe7)
 
 struct qe_report {
 	uint8_t cpusvn[16];

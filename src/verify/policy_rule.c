@@ -52,9 +52,11 @@ unsigned int policy_dangers_of(const struct verdict *v)
 	unsigned int found = 0;
 
 	if (v->tee == TEE_TDX) {
-		if (v->tdx.body.td_attributes & TDX_ATTR_DEBUG)
+		if (v->tdx.body.td_attributes & TDX_ATTR_TUD)
 			found |= OVERRIDE_DEBUG;
-		if (v->tdx.body.td_attributes & TDX_ATTR_MIGRATABLE)
+		/* A bound service TD is what moves a TD, as the migration agent is on SNP. */
+		if ((v->tdx.body.td_attributes & TDX_ATTR_MIGRATABLE) ||
+		    !all_zero(v->tdx.body.mrservicetd, sizeof(v->tdx.body.mrservicetd)))
 			found |= OVERRIDE_MIGRATABLE;
 		return found;
 	}

@@ -27,6 +27,7 @@ static const uint8_t qe_signer[32] = { 0xDC, 0x9E, 0x2A, 0x7C, 0x6F, 0x94, 0x8F,
 				       0xA7, 0xFC, 0x43, 0xED, 0x03, 0x0F, 0x7C, 0x15, 0x63, 0xF1, 0xBA,
 				       0xBD, 0xDF, 0x63, 0x40, 0xC8, 0x2E, 0x0E, 0x54, 0xA8, 0xC5 };
 #define QE_PRODUCT 2
+#define QE_SVN_MIN 4 /* the oldest of which Intel's identity of the TD quoting enclave says "up to date" */
 
 struct tdx {
 	const struct verify_input *in;
@@ -64,6 +65,14 @@ static int check_module(const struct tdx_quote *q, struct err **err)
 	if ((q->body.xfam & 3) != 3)
 		return err_set(err, ERR_REFUSED, "tdx-xfam", "XFAM is 0x%llx: bits 0 and 1 are always set on real hardware",
 			       (unsigned long long)q->body.xfam);
+	if (q->body.xfam & ~TDX_XFAM_KNOWN)
+		return err_set(err, ERR_REFUSED, "tdx-xfam", "XFAM is 0x%llx: bits 0x%llx are not known",
+			       (unsigned long long)q->body.xfam, (unsigned long long)(q->body.xfam & ~TDX_XFAM_KNOWN));
+	/* What an unknown attribute takes from the TD's protection nobody can say; the known ones are for the policy. */
+	if (q->body.td_attributes & ~TDX_ATTR_KNOWN)
+		return err_set(err, ERR_REFUSED, "tdx-attributes", "TD attributes are 0x%llx: bits 0x%llx are not known",
+			       (unsigned long long)q->body.td_attributes,
+			       (unsigned long long)(q->body.td_attributes & ~TDX_ATTR_KNOWN));
 	return 0;
 }
 
@@ -128,6 +137,9 @@ static int check_qe_identity(const struct tdx_quote *q, struct err **err)
 	if (q->qe.isvprodid != QE_PRODUCT)
 		return err_set(err, ERR_REFUSED, "tdx-qe-identity", "product id of the quoting enclave is %u, not %u (TD quoting enclave)",
 			       q->qe.isvprodid, QE_PRODUCT);
+	if (q->qe.isvsvn < QE_SVN_MIN)
+		return err_set(err, ERR_REFUSED, "tdx-qe-identity", "the quoting enclave has security version %u, at least %u is wanted",
+			       q->qe.isvsvn, QE_SVN_MIN);
 	if (q->qe.attributes[0] & SGX_ATTR_DEBUG)
 		return err_set(err, ERR_REFUSED, "tdx-qe-debug", "the quoting enclave runs in debug mode: its key is readable");
 	return 0;

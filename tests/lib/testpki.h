@@ -66,6 +66,7 @@ struct testpki_tdx {
 	bool foreign_qe; /* QE report with another MRSIGNER, all signatures valid (C3) */
 	bool debug_qe;
 	bool foreign_product; /* another ISVPRODID of Intel's signer */
+	bool old_qe; /* a security version of the quoting enclave that Intel has given up */
 	bool foreign_vendor; /* another QE vendor id */
 	bool unbound_key; /* QE report data does not cover the attestation key */
 	bool bad_point; /* attestation key off the curve, bound all the same */

@@ -180,7 +180,7 @@ static void put_qe_report(const struct testpki_tdx *t, const uint8_t att_key[sta
 	buf_append(out, signer, sizeof(signer));
 	buf_put_zero(out, 96);
 	buf_put_u16le(out, t->foreign_product ? 1 : 2);
-	buf_put_u16le(out, 7);
+	buf_put_u16le(out, t->old_qe ? 3 : 7);
 	buf_put_zero(out, 60);
 	buf_append(out, data, sizeof(data));
 }

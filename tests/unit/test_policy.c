@@ -272,11 +272,17 @@ static void dangers(void **state)
 	machine_tdx(&v);
 	v.tdx.body.td_attributes = TDX_ATTR_DEBUG;
 	danger(TDX_RULE, "debug", &v);
+	for (unsigned int bit = 0; bit < 8; bit++) {
+		v.tdx.body.td_attributes = UINT64_C(1) << bit;
+		danger(TDX_RULE, "debug", &v);
+	}
 	v.tdx.body.td_attributes = TDX_ATTR_MIGRATABLE | TDX_ATTR_SEPT_VE_DISABLE;
 	danger(TDX_RULE, "migratable", &v);
 	deny(TDX_RULE "debug = allow\n", &v, "migratable: found yes");
 	v.tdx.body.td_attributes = TDX_ATTR_SEPT_VE_DISABLE;
 	allow(TDX_RULE, &v);
+	v.tdx.body.mrservicetd[47] = 1;
+	danger(TDX_RULE, "migratable", &v);
 }
 
 static void bind_init_data(void **state)

@@ -69,6 +69,7 @@ static void well_signed_but_refused(void **state)
 	} cases[] = {
 		{ "foreign quoting enclave", "tdx-qe-identity", { .foreign_qe = true } },
 		{ "foreign product of Intel's signer", "tdx-qe-identity", { .foreign_product = true } },
+		{ "outdated quoting enclave", "tdx-qe-identity", { .old_qe = true } },
 		{ "debug quoting enclave", "tdx-qe-debug", { .debug_qe = true } },
 		{ "foreign vendor", "tdx-vendor", { .foreign_vendor = true } },
 		{ "unbound key", "tdx-qe-binding", { .unbound_key = true } },
@@ -76,6 +77,9 @@ static void well_signed_but_refused(void **state)
 		{ "foreign TDX module", "tdx-module", { .body = { .mrsignerseam = { 1 } } } },
 		{ "debug TDX module", "tdx-module", { .body = { .seam_attributes = 1 } } },
 		{ "impossible XFAM", "tdx-xfam", { .body = { .xfam = 1 } } },
+		{ "unknown XFAM", "tdx-xfam", { .body = { .xfam = 0x600E7 | UINT64_C(1) << 10 } } },
+		{ "unknown attribute", "tdx-attributes", { .body = { .td_attributes = UINT64_C(1) << 8 } } },
+		{ "unknown high attribute", "tdx-attributes", { .body = { .td_attributes = UINT64_C(1) << 32 } } },
 	};
 	const struct judge *j = *state;
 
@@ -89,12 +93,14 @@ static void well_signed_but_refused(void **state)
 		t.version = i % 2 ? 5 : 4;
 		t.foreign_qe = c->foreign_qe;
 		t.foreign_product = c->foreign_product;
+		t.old_qe = c->old_qe;
 		t.debug_qe = c->debug_qe;
 		t.foreign_vendor = c->foreign_vendor;
 		t.unbound_key = c->unbound_key;
 		t.bad_point = c->bad_point;
 		t.body.mrsignerseam[0] = c->body.mrsignerseam[0];
 		t.body.seam_attributes = c->body.seam_attributes;
+		t.body.td_attributes |= c->body.td_attributes;
 		t.body.xfam = c->body.xfam ? c->body.xfam : t.body.xfam;
 		make(j, &t, &quote, &ev);
 		judged(cases[i / 2].what, j, &ev, cases[i / 2].id);
