@@ -59,7 +59,7 @@ static const struct rule rules[] = {
 	{ FRAME_FAIL, TAG_CAUSE, KIND_U32, 1, 1, 4, 4 },
 	{ FRAME_FAIL, TAG_BYTES_SENT, KIND_U32, 1, 1, 4, 4 },
 	{ FRAME_FAIL, TAG_WHAT, KIND_PRINT, 1, 1, 0, 199 },
-	{ FRAME_PEER, TAG_PEER_PIN, KIND_PRINT, 1, 1, 0, 63 },
+	{ FRAME_PEER, TAG_PEER_PIN, KIND_PRINT, 1, 1, 1, 63 }, /* never empty: relay.c tells by it that PEER has come */
 	{ FRAME_PEER, TAG_PEER_VALIDITY, KIND_PRINT, 1, 1, 0, 63 },
 };
 

@@ -59,6 +59,15 @@ static void lie(const char *how)
 			frame_put_str(&b, TAG_PEER_VALIDITY, "");
 			put(&b);
 		}
+	} else if (strcmp(how, "flood") == 0) {
+		/* Always something to read, never the reply: neither deadline nor cancellation may be starved by it. */
+		for (;;) {
+			buf_reset(&b);
+			frame_begin(&b, FRAME_PEER, seq);
+			frame_put_str(&b, TAG_PEER_PIN, "");
+			frame_put_str(&b, TAG_PEER_VALIDITY, "");
+			put(&b);
+		}
 	} else if (strcmp(how, "tag") == 0) {
 		frame_begin(&b, FRAME_TOKEN, seq);
 		frame_put_str(&b, TAG_NONCE, "x");
@@ -156,7 +165,8 @@ static void dead_between_requests(void **state)
 
 static void lies(void **state)
 {
-	static const char *const how[] = { "sequence", "type", "peers", "tag", "long", "escape", "cause", "endless" };
+	static const char *const how[] = { "sequence", "type", "peers", "tag", "long", "escape", "cause", "endless",
+					   "flood" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(how); i++) {
 		char path[32];
