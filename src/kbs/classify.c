@@ -66,6 +66,8 @@ static struct kbs_verdict classify_error(enum kbs_step step, const struct transp
 	static const struct kbs_verdict version = { ACT_VERSION, ERR_CONFIG, "kbs-version",
 						    "see `min-protocol =`, or update the broker" };
 	static const struct kbs_verdict busy = { ACT_NEXT_URL, ERR_UNREACHABLE, "kbs-busy", NULL };
+	/* An answer of the authenticated server, and none of 5xx: waits like busy, but opens no other source. */
+	static const struct kbs_verdict throttled = { ACT_NEXT_URL, ERR_INDETERMINATE, "kbs-busy", NULL };
 
 	if (step == STEP_AUTH && r->server_version[0])
 		return version;
@@ -73,8 +75,10 @@ static struct kbs_verdict classify_error(enum kbs_step step, const struct transp
 		if ((by_type[i].steps & AT(step)) && strcmp(by_type[i].type, r->type) == 0)
 			return by_type[i].verdict;
 	}
-	if (r->status == 429 || (r->status >= 500 && r->status <= 599))
+	if (r->status >= 500 && r->status <= 599)
 		return busy;
+	if (r->status == 429)
+		return throttled;
 	return by_failure[TFAIL_NONE];
 }
 
