@@ -121,6 +121,24 @@ static int hash_by_name(const struct kbs_session *s, const char *name, enum dige
 		       s->p.source.transport.urls[s->retry.cur], name);
 }
 
+static int hash_challenge(const struct kbs_session *s, const char *nonce, enum digest_alg alg, uint8_t out[static 64],
+			  struct kbs_failure *f, struct err **err)
+{
+	if (runtime_data_report_data(s->protocol[s->retry.cur], alg, nonce, &s->jwk, "", out, err) == 0)
+		return 0;
+	if (err_class(*err) != ERR_INTEGRITY)
+		return -1;
+	/* The nonce is all in it that comes from outside. */
+	*f = odd_answer;
+	err_reclass(err, ERR_INDETERMINATE);
+	return err_wrap(err, "%s: auth", s->p.source.transport.urls[s->retry.cur]);
+}
+
+static const char *init_data(const struct kbs_session *s, enum kbs_protocol p)
+{
+	return p >= KBS_0_4_0 || s->p.source.init_data_required ? s->p.source.init_data : NULL;
+}
+
 /* Evidence for this nonce and our own key, in the body of /attest. */
 static int attest_body(struct kbs_session *s, const struct transport_reply *challenge, char **ret, struct kbs_failure *f,
 		       struct err **err)
@@ -132,10 +150,10 @@ static int attest_body(struct kbs_session *s, const struct transport_reply *chal
 	*f = final_failure;
 	if (agent_key_get(&s->key, old_form(*protocol(s)), s->p.deadline, &s->jwk, err) < 0 ||
 	    hash_by_name(s, challenge->hash_name, &alg, f, err) < 0 ||
-	    runtime_data_report_data(*protocol(s), alg, challenge->nonce, &s->jwk, "", report_data, err) < 0 ||
+	    hash_challenge(s, challenge->nonce, alg, report_data, f, err) < 0 ||
 	    s->p.collect(s->p.collect_ctx, report_data, s->p.deadline, &evidence, err) < 0)
 		return -1;
-	return kbs_attest_request(*protocol(s), challenge->nonce, &s->jwk, evidence, s->p.source.init_data, ret, err);
+	return kbs_attest_request(*protocol(s), challenge->nonce, &s->jwk, evidence, init_data(s, *protocol(s)), ret, err);
 }
 
 static int attest(struct kbs_session *s, const char *body, struct kbs_failure *f, struct err **err)

@@ -26,7 +26,8 @@ struct kbs_source {
 	enum kbs_protocol min_protocol;
 	bool allow_rsa1_5; /* 0.1.x by configuration */
 	struct key_choice key;
-	const char *init_data; /* TOML text or NULL */
+	const char *init_data;	 /* TOML text or NULL */
+	bool init_data_required; /* else it stays at home where the protocol (before 0.4.0) has no place for it */
 };
 
 /* Progress events for --status-fd and --timings: phase is "net", "auth", "attest", "get" (contracts.md 5). Either may be

@@ -24,12 +24,13 @@ static int load_init_data(struct collector *c, bool needed, struct err **err)
 {
 	enum config_init_data use = c->env->config->init_data;
 
+	c->init_data_required = needed || use == INIT_DATA_REQUIRED;
 	if (use == INIT_DATA_OFF && !needed)
 		return 0;
 	if (facts_init_data_text(c->env, &c->init_data_text, err) < 0)
 		return -1;
 	if (!c->init_data_text) {
-		if (!needed && use != INIT_DATA_REQUIRED)
+		if (!c->init_data_required)
 			return 0;
 		err_set(err, ERR_CONFIG, "init-data-absent", "init-data is required and there is none");
 		return err_hint(err, "the boot puts it at /run/cryptattest/init-data.toml, see cryptattest.conf(5)");
@@ -165,7 +166,8 @@ int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, 
 					   .verify_time_floor = BUILD_EPOCH,
 					   .allow_http = env->platform->allow_http,
 					   .user_agent = "cryptattest/" PACKAGE_VERSION },
-			    .init_data = c->init_data_text },
+			    .init_data = c->init_data_text,
+			    .init_data_required = c->init_data_required },
 		.transport = env->transport,
 		.tee = tee_kind_name(c->provider->kind),
 		.collect = collect_json,

@@ -16,6 +16,7 @@ struct collector {
 	const struct tee_provider *provider;
 	struct init_data *init_data; /* NULL when none is used */
 	char *init_data_text;
+	bool init_data_required; /* by the configuration, or because a path is made of it */
 };
 
 /* Which TEE, and the init-data text when it is used. ERR_NOEVIDENCE, ERR_INTEGRITY, ERR_CONFIG. */

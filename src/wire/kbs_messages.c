@@ -114,7 +114,7 @@ int kbs_attest_request(enum kbs_protocol p, const char *nonce, const struct jwk 
 
 	if (init_data && p < KBS_0_4_0) {
 		err_set(err, ERR_CONFIG, "kbs-init-data", "KBS protocol %s cannot carry init-data", names[p]);
-		return err_hint(err, "set min-protocol = 0.4.0, or init-data = off");
+		return err_hint(err, "update the broker to KBS protocol 0.4.0, or set init-data = optional and use no ${init-data.KEY}");
 	}
 	if (init_data && !json_is_utf8(init_data, strlen(init_data)))
 		return err_set(err, ERR_INTEGRITY, "init-data", "init-data is not UTF-8");

@@ -273,8 +273,10 @@ static void note_attest(struct fault_kbs *k, const struct fault_request *r)
 
 	if (n->requests[WHERE_ATTEST] < FAULT_KEYS_MAX)
 		n->attest_ns[n->requests[WHERE_ATTEST]] = clock_ns();
-	if (kbs_attest_parse(k->protocol, r->body, r->len, &a, NULL) == 0)
+	if (kbs_attest_parse(k->protocol, r->body, r->len, &a, NULL) == 0) {
 		note_key(n, &a.jwk);
+		n->init_data += a.init_data != NULL;
+	}
 }
 
 void fault_answer(struct fault_conn *c, const struct fault_request *r)

@@ -45,6 +45,7 @@ struct fault_counts {
 	unsigned int connections, tls; /* accepted, and handshakes that both sides finished */
 	unsigned int requests[WHERE_N];
 	unsigned int bad_cookie, bad_binding; /* requests of a session we did not give; evidence that is not for this key and nonce */
+	unsigned int init_data; /* /attest bodies that carried some */
 	unsigned int distinct_keys;
 	unsigned char key[FAULT_KEYS_MAX][32];
 	uint64_t attest_ns[FAULT_KEYS_MAX]; /* when, CLOCK_BOOTTIME */

@@ -149,6 +149,7 @@ void lab_run(const struct lab *lab, struct lab_run *r)
 			.allow_rsa1_5 = r->allow_rsa1_5,
 			.key = { .automatic = r->key && strcmp(r->key, "auto") == 0, .type = KEY_EC_P256 },
 			.init_data = r->init_data,
+			.init_data_required = r->init_data_required,
 		},
 		.transport = lab->transport,
 		.tee = "sample",

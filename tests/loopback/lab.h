@@ -32,6 +32,7 @@ struct lab_run {
 	unsigned int fetches;		/* 0 = one; attest_only for none */
 	bool attest_only;
 	const char *init_data;
+	bool init_data_required;
 	bool no_evidence; /* the TEE fails */
 	/* out */
 	struct fault_server server[LAB_SERVERS];

@@ -148,11 +148,32 @@ static void rsa1_5_needs_rsa(void **state)
 	lab_run_clear(&r);
 }
 
+#define INIT_DATA "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n"
+
 static void init_data_is_sent(void **state)
 {
-	RUN(&lab, .script = { "" }, .init_data = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n");
+	RUN(&lab, .script = { "" }, .init_data = INIT_DATA, .init_data_required = true);
 	expect_secret(&r);
+	assert_int_equal(r.server[0].counts->init_data, 1);
 	lab_run_clear(&r);
+}
+
+/* Before 0.4.0 the protocol has no place for it: optional init-data stay at home, required ones end the session. */
+static void init_data_and_old_brokers(void **state)
+{
+	{
+		RUN(&lab, .script = { "" }, .protocol = "0.2.0", .init_data = INIT_DATA);
+		expect_secret(&r);
+		assert_int_equal(r.server[0].counts->init_data, 0);
+		lab_run_clear(&r);
+	}
+	{
+		RUN(&lab, .script = { "" }, .protocol = "0.2.0", .init_data = INIT_DATA, .init_data_required = true);
+		expect_error(&r, ERR_CONFIG, "kbs-init-data");
+		assert_non_null(strstr(err_message(r.err), "0.2.0"));
+		expect_requests(&r, 0, 2, 0, 0);
+		lab_run_clear(&r);
+	}
 }
 
 static void new_key_only_when_sent(void **state)
@@ -222,6 +243,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(version_that_is_never_right),
 		cmocka_unit_test(rsa1_5_needs_rsa),
 		cmocka_unit_test(init_data_is_sent),
+		cmocka_unit_test(init_data_and_old_brokers),
 		cmocka_unit_test(new_key_only_when_sent),
 		cmocka_unit_test(nonce_repeated),
 		cmocka_unit_test(cookie_missing),
