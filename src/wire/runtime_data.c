@@ -15,9 +15,18 @@ static void put_number(struct buf *b, const uint8_t *n, size_t len)
 	buf_puts(b, text);
 }
 
-/* Section 3.3: clients of 0.1.0 hash the bare texts one after another. */
+/*
+ * Section 3.3: clients of 0.1.0 hash the bare texts one after another. Where the nonce ends must not be the other side's
+ * choice: whoever knows our modulus n can make a modulus of its own that ends in n and has known factors, and by a nonce
+ * "N || the rest of it" would have our report certify that key for the nonce N of a real broker.
+ */
 static int put_concatenated(struct buf *b, const char *nonce, const struct jwk *jwk, struct err **err)
 {
+	uint8_t bytes[32];
+	size_t n = 0;
+
+	if (strlen(nonce) != 44 || b64_decode(B64_STD, nonce, 44, bytes, sizeof(bytes), &n, NULL) < 0 || n != sizeof(bytes))
+		return err_set(err, ERR_INTEGRITY, "runtime-data", "the nonce of KBS protocol 0.1.0 is not the base64 of 32 bytes");
 	if (!jwk->key.rsa)
 		return err_set(err, ERR_CONFIG, "kbs-version", "KBS protocol 0.1.0 knows RSA keys only");
 	buf_puts(b, nonce);

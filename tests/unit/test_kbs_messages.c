@@ -369,6 +369,17 @@ static void test_report_data_old(void **state)
 	assert_string_equal(c, want);
 	assert_int_equal(runtime_data_text(KBS_0_1_0, NONCE, &ec, "", &none, &e), -1);
 	assert_int_equal(err_class(e), ERR_CONFIG);
+	/* A nonce that goes on into the modulus would certify another key for the nonce it starts with. */
+	static const char *const odd[] = { NONCE "AAAA", NONCE NONCE, "AAAA", "",
+					   "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g" /* 33 bytes */,
+					   "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==" /* 31 bytes */,
+					   "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_" };
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		err_clear(&e);
+		assert_int_equal(runtime_data_text(KBS_0_1_0, odd[i], &rsa, "", &none, &e), -1);
+		assert_int_equal(err_class(e), ERR_INTEGRITY);
+	}
 }
 
 int main(void)
