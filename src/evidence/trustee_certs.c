@@ -101,7 +101,7 @@ static int read_kind(const json_t *v, struct cert_entry *e, bool *ret_empty, str
 static int read_cert(const json_t *v, struct cert_entry *e, bool *ret_empty, uint8_t *der, size_t *der_len, struct err **err)
 {
 	const json_t *data = json_object_get(v, "data");
-	size_t n = json_array_size(data);
+	size_t n = trustee_bytes_count(data);
 
 	if (read_kind(json_object_get(v, "cert_type"), e, ret_empty, err) < 0)
 		return -1;

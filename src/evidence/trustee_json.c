@@ -169,8 +169,13 @@ int evidence_from_trustee_json(enum tee_kind tee, const char *text, size_t len, 
 {
 	_cleanup_json_ json_t *obj = NULL;
 
-	if (json_parse(text, len, EVIDENCE_JSON_MAX, false, &obj, err) < 0)
+	if (json_parse_bytes(text, len, EVIDENCE_JSON_MAX, &obj, err) < 0)
 		return -1;
+	return evidence_from_trustee_object(tee, obj, ret, err);
+}
+
+int evidence_from_trustee_object(enum tee_kind tee, const json_t *obj, struct evidence *ret, struct err **err)
+{
 	switch (tee) {
 	case TEE_SNP:
 		return snp_from_object(json_object_get(obj, "attestation_report"), json_object_get(obj, "cert_chain"), ret, err);
@@ -189,7 +194,7 @@ static int load_json(const char *text, size_t len, struct evidence *ret, struct 
 	_cleanup_json_ json_t *obj = NULL;
 	const json_t *report;
 
-	if (json_parse(text, len, EVIDENCE_JSON_MAX, false, &obj, err) < 0)
+	if (json_parse_bytes(text, len, EVIDENCE_JSON_MAX, &obj, err) < 0)
 		return -1;
 	report = json_object_get(obj, "attestation_report");
 	if (report)

@@ -15,6 +15,8 @@ int evidence_to_trustee_json(const struct evidence *ev, char **ret, struct err *
 /* SNP: rebuilds 1184 bytes with zero reserved fields and a certificate table; duplicate members that contradict each
  * other (form A against form B) are ERR_INTEGRITY. TDX: decodes quote and event log. */
 int evidence_from_trustee_json(enum tee_kind tee, const char *text, size_t len, struct evidence *ret, struct err **err);
+/* The same of an object that json_parse() or json_parse_bytes() gave. */
+int evidence_from_trustee_object(enum tee_kind tee, const json_t *obj, struct evidence *ret, struct err **err);
 /* Decoded fields for people and `--json`: byte fields in hex. Caller owns the object. */
 int evidence_claims(const struct evidence *ev, json_t **ret, struct err **err);
 /* Accepts a raw report, a raw quote or a Trustee object (also wrapped as {"attestation_report":...}); sets tee itself. */

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "evidence/snp_report.h"
+#include "wire/json.h"
 
 /*
  * The report is a struct of the "sev" crate, not bytes: form A since its release 6, form B before. Readers ignore members
@@ -219,13 +220,28 @@ static int read_u8(const json_t *obj, const char *name, uint8_t *ret, struct err
 	return 0;
 }
 
+size_t trustee_bytes_count(const json_t *v)
+{
+	const uint8_t *bytes;
+	size_t n;
+
+	return json_bytes(v, &bytes, &n) ? n : json_array_size(v);
+}
+
 int trustee_bytes_read(const json_t *v, const char *name, uint8_t *out, size_t n, struct err **err)
 {
-	if (!json_is_array(v))
+	const uint8_t *bytes;
+	size_t have;
+
+	if (!json_is_array(v) && !json_bytes(v, &bytes, &have))
 		return bad_member(name, v ? "is not an array" : "is missing", err);
-	if (json_array_size(v) != n)
+	if (trustee_bytes_count(v) != n)
 		return err_set(err, ERR_INTEGRITY, "snp-json", "SNP evidence: member %s has %zu elements, not %zu", name,
-			       json_array_size(v), n);
+			       trustee_bytes_count(v), n);
+	if (json_bytes(v, &bytes, &have)) {
+		memcpy(out, bytes, n);
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		uint64_t byte;
 

@@ -16,8 +16,9 @@ int trustee_snp_read(const json_t *obj, uint8_t out[static SNP_REPORT_SIZE], str
 /* "cert_chain": table to array (null without a VCEK or VLEK) and back (NULL for null, absent or empty). */
 int trustee_certs_write(const uint8_t *table, size_t len, struct buf *out, struct err **err);
 int trustee_certs_read(const json_t *chain, uint8_t **ret, size_t *ret_len, struct err **err);
-/* An array of exactly n numbers 0..255. */
+/* An array of exactly n numbers 0..255, or what json_parse_bytes() made of it. */
 int trustee_bytes_read(const json_t *v, const char *name, uint8_t *out, size_t n, struct err **err);
+size_t trustee_bytes_count(const json_t *v); /* 0 when it is no array */
 void trustee_bytes_write(const uint8_t *p, size_t n, struct buf *out);
 
 #endif

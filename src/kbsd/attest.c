@@ -78,7 +78,7 @@ static int appraise(struct handshake *h, const struct session *s, const struct k
 		return err_set(err, ERR_REFUSED, "nonce", "the nonce sent is not the one of this session");
 	if (*rq->additional_evidence)
 		return err_set(err, ERR_REFUSED, "additional-evidence", "additional evidence cannot be verified here");
-	if (evidence_from_trustee_json(s->tee, rq->primary, strlen(rq->primary), &a->evidence, err) < 0 ||
+	if (evidence_from_trustee_object(s->tee, rq->evidence, &a->evidence, err) < 0 ||
 	    check_report_data(s, rq, a, expected, err) < 0)
 		return -1;
 	const struct verify_input in = {

@@ -155,7 +155,8 @@ int json_get_str(const json_t *obj, const char *where, const char *key, const ch
 
 	if (get_member(obj, where, key, &v, err) < 0)
 		return -1;
-	if (!json_is_string(v))
+	/* Bytes of json_parse_bytes() are an array to everybody but those who ask for them. */
+	if (!json_is_string(v) || json_string_value(v)[0] == 1)
 		return err_set(err, ERR_INTEGRITY, "json", "%s: %s is not a string", where, key);
 	*ret = json_string_value(v);
 	return 0;

@@ -24,6 +24,11 @@
 /* Whole text is one JSON value (JSON_DISABLE_EOF_CHECK is off), at most max bytes, no NUL byte, raw or escaped. Reals
  * are refused unless allow_real. ERR_INTEGRITY, id "json". The caller owns *ret (json_decref). */
 int json_parse(const char *text, size_t len, size_t max, bool allow_real, json_t **ret, struct err **err);
+/* json_parse() without reals, in which an array of 16 or more numbers 0..255 is one value, see json_bytes(). For evidence,
+ * which is thousands of such numbers. A string that starts with U+0001 is refused. */
+int json_parse_bytes(const char *text, size_t len, size_t max, json_t **ret, struct err **err);
+/* The bytes of a value that json_parse_bytes() made of an array, valid while v lives; false for any other value. */
+bool json_bytes(const json_t *v, const uint8_t **ret, size_t *ret_len);
 /* Typed members of an object; `where` names the object in messages. ERR_INTEGRITY, id "json". */
 int json_get_str(const json_t *obj, const char *where, const char *key, const char **ret, struct err **err);
 int json_get_u64(const json_t *obj, const char *where, const char *key, uint64_t min, uint64_t max, uint64_t *ret,

@@ -34,7 +34,7 @@ struct kbs_attest {
 	enum kbs_protocol protocol;
 	char *nonce; /* "" before 0.4.0: the body has none, the session's counts */
 	struct jwk jwk;
-	char *primary;		    /* JSON text of the evidence object, canonical */
+	json_t *evidence; /* the per-TEE object, as json_parse_bytes() gives it */
 	char *additional_evidence; /* "" if none */
 	char *init_data;	    /* TOML text or NULL */
 };

@@ -69,22 +69,18 @@ int kbs_auth_parse(const char *text, size_t len, struct kbs_auth *ret, struct er
 void kbs_attest_clear(struct kbs_attest *a)
 {
 	free(a->nonce);
-	free(a->primary);
+	json_decref(a->evidence);
 	free(a->additional_evidence);
 	free(a->init_data);
 	memset(a, 0, sizeof(*a));
 }
 
-static int take_primary(const json_t *obj, struct kbs_attest *ret, struct err **err)
+static int take_evidence(json_t *obj, struct kbs_attest *ret, struct err **err)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT(KBS_BODY_MAX);
-
 	if (!json_is_object(obj))
 		return err_set(err, ERR_INTEGRITY, "kbs-message", "evidence is not an object");
-	if (json_canonical(obj, &b, err) < 0)
-		return -1;
-	ret->primary = buf_take_str(&b);
-	return ret->primary ? 0 : err_nomem(err);
+	ret->evidence = json_incref(obj);
+	return 0;
 }
 
 static int take_init_data(const json_t *obj, struct kbs_attest *ret, struct err **err)
@@ -119,7 +115,7 @@ static int take_0_4(const json_t *obj, struct kbs_attest *ret, struct err **err)
 	if (dup_text(nonce, &ret->nonce, err) < 0 || dup_text(additional, &ret->additional_evidence, err) < 0 ||
 	    take_init_data(obj, ret, err) < 0)
 		return -1;
-	return take_primary(json_object_get(evidence, "primary_evidence"), ret, err);
+	return take_evidence(json_object_get(evidence, "primary_evidence"), ret, err);
 }
 
 static int take_old(enum kbs_protocol p, const json_t *obj, struct kbs_attest *ret, struct err **err)
@@ -132,11 +128,11 @@ static int take_old(enum kbs_protocol p, const json_t *obj, struct kbs_attest *r
 	    dup_text("", &ret->nonce, err) < 0 || dup_text("", &ret->additional_evidence, err) < 0)
 		return -1;
 	if (p != KBS_0_1_0)
-		return take_primary(json_object_get(obj, "tee-evidence"), ret, err);
+		return take_evidence(json_object_get(obj, "tee-evidence"), ret, err);
 	if (json_get_str(obj, "request", "tee-evidence", &text, err) < 0 ||
-	    json_parse(text, strlen(text), KBS_BODY_MAX, false, &inner, err) < 0)
+	    json_parse_bytes(text, strlen(text), KBS_BODY_MAX, &inner, err) < 0)
 		return -1;
-	return take_primary(inner, ret, err);
+	return take_evidence(inner, ret, err);
 }
 
 int kbs_attest_parse(enum kbs_protocol p, const char *text, size_t len, struct kbs_attest *ret, struct err **err)
@@ -146,7 +142,7 @@ int kbs_attest_parse(enum kbs_protocol p, const char *text, size_t len, struct k
 	struct err *cause = NULL;
 	int r;
 
-	r = json_parse(text, len, KBS_BODY_MAX, false, &obj, &cause);
+	r = json_parse_bytes(text, len, KBS_BODY_MAX, &obj, &cause);
 	if (r == 0)
 		r = p == KBS_0_4_0 ? take_0_4(obj, &attest, &cause) : take_old(p, obj, &attest, &cause);
 	if (r < 0) {

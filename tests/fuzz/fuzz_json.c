@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* What parses prints canonically, and the canonical text parses to the same text again. */
+/* What parses prints canonically, and the canonical text parses to the same text again; both readers see the same. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -19,6 +19,45 @@ static void round_trip(const json_t *v)
 		abort();
 }
 
+static json_t *expand(const json_t *v)
+{
+	const uint8_t *bytes;
+	const char *key;
+	json_t *member, *ret = NULL;
+	size_t n, i;
+
+	if (json_bytes(v, &bytes, &n)) {
+		ret = json_array();
+		for (i = 0; i < n; i++)
+			json_array_append_new(ret, json_integer(bytes[i]));
+	} else if (json_is_array(v)) {
+		ret = json_array();
+		json_array_foreach(v, i, member)
+			json_array_append_new(ret, expand(member));
+	} else if (json_is_object(v)) {
+		ret = json_object();
+		json_object_foreach((json_t *)v, key, member)
+			json_object_set_new_nocheck(ret, key, expand(member));
+	}
+	return ret ? ret : json_deep_copy(v);
+}
+
+static void two_readers(const char *text, size_t size, json_t *plain)
+{
+	_cleanup_json_ json_t *packed = NULL, *again = NULL;
+	_cleanup_err_ struct err *e = NULL;
+
+	if (json_parse_bytes(text, size, 65536, &packed, &e) < 0) {
+		if (err_class(e) != ERR_INTEGRITY || (plain && !strstr(err_message(e), "control character")))
+			abort();
+		return;
+	}
+	/* Without their arrays of bytes deeper and longer texts pass the limits. */
+	again = expand(packed);
+	if (plain && !json_equal(plain, again))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_json_ json_t *v = NULL, *with_reals = NULL;
@@ -28,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		round_trip(v);
 	else if (err_class(e) != ERR_INTEGRITY)
 		abort();
+	two_readers((const char *)data, size, v);
 	if (json_parse((const char *)data, size, 65536, true, &with_reals, NULL) < 0 && v)
 		abort();
 	return 0;
