@@ -55,10 +55,18 @@ static bool framing_is_plain(struct evkeyvalq *headers)
 	return lengths + encodings <= 1;
 }
 
+static struct evbuffer *output_of(struct evhttp_request *req)
+{
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	struct bufferevent *bev = evcon ? evhttp_connection_get_bufferevent(evcon) : NULL;
+
+	return bev ? bufferevent_get_output(bev) : NULL;
+}
+
 static void send_reply(struct evhttp_request *req, const struct reply *r)
 {
 	struct evkeyvalq *out = evhttp_request_get_output_headers(req);
-	struct evbuffer *body = evbuffer_new();
+	struct evbuffer *body = evbuffer_new(), *out_buffer = output_of(req);
 
 	if (body && r->body) {
 		evhttp_add_header(out, "Content-Type", "application/json");
@@ -70,6 +78,9 @@ static void send_reply(struct evhttp_request *req, const struct reply *r)
 	evhttp_send_reply(req, body ? (int)r->status : 500, NULL, body);
 	if (body)
 		evbuffer_free(body);
+	/* Head and body as one piece: one TLS record, one system call, one packet instead of two. */
+	if (out_buffer)
+		evbuffer_pullup(out_buffer, -1);
 }
 
 static void send_empty(struct evhttp_request *req, unsigned int status, bool close)
@@ -240,6 +251,20 @@ static int add_events(struct server *s, struct err **err)
 	return 0;
 }
 
+/* The change list of epoll halves the system calls: evhttp switches reading off and on again around each request. It asks
+ * that no descriptor is in the set twice, and none is. */
+static struct event_base *new_base(void)
+{
+	struct event_config *conf = event_config_new();
+	struct event_base *base = NULL;
+
+	if (conf && event_config_set_flag(conf, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+		base = event_base_new_with_config(conf);
+	if (conf)
+		event_config_free(conf);
+	return base;
+}
+
 int server_new(const struct server_params *p, struct server **ret, struct err **err)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -247,7 +272,7 @@ int server_new(const struct server_params *p, struct server **ret, struct err **
 	if (!s)
 		return err_nomem(err);
 	s->assets = p->assets;
-	s->base = event_base_new();
+	s->base = new_base();
 	s->http = s->base ? evhttp_new(s->base) : NULL;
 	if (!s->http) {
 		err_nomem(err);

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* The OpenSSL operations of one handshake by themselves, timed on the calling thread's CPU clock: the yardstick for the server. */
+/*
+ * The OpenSSL operations of one handshake by themselves, timed on the calling thread's CPU clock: the yardstick for the
+ * server. One round at a time, so that a bench can take turns with the server and both meet the same caches and neighbours.
+ */
 #ifndef CRYPTATTEST_TESTS_BENCH_KBSD_OPS_H
 #define CRYPTATTEST_TESTS_BENCH_KBSD_OPS_H
 
 #include "crypto/keypair.h"
 #include "tests/lib/testpki.h"
 
-struct op_time {
-	const char *what;
-	double us; /* mean CPU time of one */
+#define OPS_N 6
+
+struct ops {
+	struct ops_keys *keys;
+	double us[OPS_N]; /* sums */
+	unsigned int rounds;
 };
 
-#define OPS_MAX 8
+extern const char *const ops_names[OPS_N];
 
-/* Fills out, returns how many. client: the key that the resource is encrypted to. server_crt, server_key: PEM files of the
- * listener. Fails the program when an operation fails. */
-size_t ops_measure(const struct testpki *pki, enum key_type client, const char *server_crt, const char *server_key,
-		   unsigned int rounds, struct op_time out[static OPS_MAX]);
+/* client: the key that the resource is encrypted to. server_crt, server_key: PEM files of the listener. All of these end
+ * the program when an operation fails. */
+void ops_open(struct ops *o, const struct testpki *pki, enum key_type client, const char *server_crt, const char *server_key);
+void ops_round(struct ops *o);
+void ops_close(struct ops *o);
 
 #endif

@@ -166,7 +166,10 @@ void kbsd_start(struct kbsd *k, const char *const *options)
 	k->pid = spawn(k, words, null, log);
 	close(null);
 	close(log);
-	if (!kbsd_log_has(k, "listening on https://127.0.0.1:")) {
+	bool up = false;
+	for (int i = 0; i < 10 && !up; i++) /* valgrind and sanitizers take their time */
+		up = kbsd_log_has(k, "listening on https://127.0.0.1:");
+	if (!up) {
 		_cleanup_free_ char *text = kbsd_log_read(k);
 
 		fail_msg("the server does not start: %s", text);
