@@ -35,16 +35,13 @@ static int clean_environment(void)
 	return term && strlen(term) < 64 ? setenv("TERM", term, 1) : 0;
 }
 
+/* A descriptor below 3 that is free would be given to the header copy or the socket, and messages would be written into it. */
 static int open_standard_fds(void)
 {
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
-			return errno == ENOENT || errno == ENODEV ? 0 : -1;
-	} while (fd <= STDERR_FILENO);
-	return close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
 }
 
 static int harden_process(void)

@@ -134,8 +134,8 @@ static void on_phase(void *ctx, const char *phase, bool start, bool ok, const ch
 static void on_retry(void *ctx, const char *url, uint64_t in_ms, const struct err *why)
 {
 	(void)ctx;
-	log_info("%s: %s; next try in %llu.%llu s", url, err_message(why), (unsigned long long)(in_ms / 1000),
-		 (unsigned long long)(in_ms % 1000 / 100));
+	log_info("%s; next try in %llu.%llu s at %s", err_message(why), (unsigned long long)(in_ms / 1000),
+		 (unsigned long long)(in_ms % 1000 / 100), url);
 }
 
 static void wait_route(void *ctx, struct deadline d)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# shellcheck shell=sh disable=SC2034
 # For the shell tests beside it: TAP, a temporary directory, a faultkbs that ends with us.
 bin=$TOP_BUILDDIR/tests/loopback
 tmp=$(mktemp -d) || exit 1
 count=0
 kbs=
 cleanup() {
-	[ -z "$kbs" ] || kill "$kbs" 2>/dev/null
+	# shellcheck disable=SC2086 # process ids
+	[ -z "$kbs" ] || kill $kbs 2>/dev/null
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -16,6 +18,20 @@ plan() {
 
 skip_all() {
 	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+bail() {
+	echo "Bail out! $*"
+	exit 1
+}
+
+# skip_rest PLANNED REASON: the tests that are left, each with its reason
+skip_rest() {
+	while [ "$count" -lt "$1" ]; do
+		count=$((count + 1))
+		echo "ok $count # SKIP $2"
+	done
 	exit 0
 }
 
@@ -37,10 +53,7 @@ wait_for() {
 	tries=0
 	until eval "$1"; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ] || {
-			echo "Bail out! waited too long for: $1"
-			exit 1
-		}
+		[ $tries -lt 200 ] || bail "waited too long for: $1"
 		sleep 0.05
 	done
 }
