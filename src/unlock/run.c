@@ -205,6 +205,20 @@ static void work(struct run *run)
 	cap_then_publish(run);
 }
 
+/* on-failure is for required volumes of this phase, and for a run that could not begin. */
+static bool boot_must_stop(const struct run *run)
+{
+	if (!run->opt->boot || !run->in_initrd)
+		return false;
+	for (size_t i = 0; i < run->n_jobs; i++) {
+		const struct job *job = &run->jobs[i];
+
+		if (job->stage == JOB_FAILED && job->conf->required && job->conf->phase == PHASE_INITRD)
+			return true;
+	}
+	return run->err && err_class(run->err) != ERR_NOTHING;
+}
+
 static void end(struct run *run, int code)
 {
 	_cleanup_err_ struct err *err = NULL;
@@ -224,6 +238,7 @@ static void end(struct run *run, int code)
 int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
 {
 	struct run run = { .env = env, .opt = opt, .lock_fd = -1, .cap = "pending" };
+	bool stop;
 	int code;
 
 	run.start_ns = clock_ns();
@@ -232,9 +247,10 @@ int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
 	guard_start(env, opt->boot, run.deadline);
 	work(&run);
 	code = run_exit_code(&run);
+	stop = boot_must_stop(&run);
 	end(&run, code);
 	guard_stop();
-	if (opt->boot && run.in_initrd && code != EXIT_OK && code != EXIT_NOTHING)
+	if (stop)
 		on_failure(env, code);
 	return code;
 }
