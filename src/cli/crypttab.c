@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -43,6 +44,35 @@ static char *option_value(const char *options, const char *option, bool *failed)
 	return value;
 }
 
+/* UUID=x and /dev/disk/by-uuid/x are one. Other names of the same disk cannot be known here. */
+static bool same_source(const char *source, const char *device)
+{
+	static const struct {
+		const char *key, *dir;
+	} forms[] = { { "UUID=", "/dev/disk/by-uuid/" },
+		      { "LABEL=", "/dev/disk/by-label/" },
+		      { "PARTUUID=", "/dev/disk/by-partuuid/" },
+		      { "PARTLABEL=", "/dev/disk/by-partlabel/" } };
+
+	if (strcasecmp(source, device) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (text_starts(device, forms[i].key) && text_starts(source, forms[i].dir))
+			return strcasecmp(source + strlen(forms[i].dir), device + strlen(forms[i].key)) == 0;
+	return false;
+}
+
+/* By its name, or another name for its device: that would open it as well. */
+static const struct config_volume *find_managed(const struct config *config, const struct line *l)
+{
+	const struct config_volume *v = config_find_volume(config, l->name);
+
+	for (struct config_volume **p = config->volumes; !v && l->source && *p; p++)
+		if ((*p)->device && same_source(l->source, (*p)->device))
+			v = *p;
+	return v;
+}
+
 static void check_line(const char *file, unsigned int number, char *text, const struct config *config, struct buf *problems,
 		       bool *failed)
 {
@@ -52,7 +82,7 @@ static void check_line(const char *file, unsigned int number, char *text, const 
 
 	if (!l.name || *l.name == '#')
 		return;
-	v = config_find_volume(config, l.name);
+	v = find_managed(config, &l);
 	if (!v)
 		return;
 	keyscript = option_value(l.options, "keyscript", failed);

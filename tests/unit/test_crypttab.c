@@ -11,7 +11,7 @@
 
 #include "cli/crypttab.h"
 
-static struct config_volume root = { .name = (char *)"root" }, data = { .name = (char *)"data" };
+static struct config_volume root = { .name = (char *)"root", .device = (char *)"PARTLABEL=root-crypt" }, data = { .name = (char *)"data" };
 static struct config_volume *volumes[] = { &root, &data, NULL };
 static struct config_kbs *no_kbs[] = { NULL };
 static struct config config = { .volumes = volumes, .kbs = no_kbs };
@@ -50,6 +50,7 @@ static void test_good(void **state)
 	accepts("# root UUID=x none luks\n");
 	accepts("other /dev/vdb /etc/key luks\n");
 	accepts("root UUID=x none luks,initramfs,keyscript=" REFUSE_KEYSCRIPT "\n");
+	accepts("other PARTLABEL=root-crypt2 none luks\n");
 	accepts("root\tUUID=x\t-\tkeyscript=" REFUSE_KEYSCRIPT ",luks");
 }
 
@@ -64,6 +65,9 @@ static void test_bad(void **state)
 	refuses("root UUID=x none keyscript=" REFUSE_KEYSCRIPT ",keyscript=/x\n", "keyscript=/x");
 	refuses("root UUID=x none xkeyscript=" REFUSE_KEYSCRIPT "\n", "add keyscript=");
 	refuses("  root UUID=x none luks\n", "tab:1");
+	/* our device under another name */
+	refuses("other PARTLABEL=root-crypt none luks\n", "tab:1: \"other\"");
+	refuses("other /dev/disk/by-partlabel/root-crypt none luks\n", "tab:1: \"other\"");
 	refuses("other a none luks\ndata UUID=x none luks", "tab:2: \"data\"");
 }
 
