@@ -51,7 +51,7 @@ check() {
 # wait_for CONDITION: at most 10 s
 wait_for() {
 	tries=0
-	until eval "$1"; do
+	until eval "$1" 2>/dev/null; do
 		tries=$((tries + 1))
 		[ $tries -lt 200 ] || bail "waited too long for: $1"
 		sleep 0.05
