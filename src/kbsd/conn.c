@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "kbsd/conn.h"
 
+#include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,6 +9,10 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+
+/* For all unanswered requests together: room for several of the largest, and for an ordinary one of every connection. */
+#define HELD_MIN ((size_t)64 * 1024 * 1024)
+#define HELD_OF_EACH ((size_t)128 * 1024)
 
 void conns_close(struct conns *all)
 {
@@ -31,10 +36,19 @@ static void set_paused(struct conns *all, bool paused)
 		log_warning("%u connections are open: newcomers wait", all->open);
 }
 
+void conn_answered(struct conn *c)
+{
+	c->all->held -= c->held;
+	if (c->peer)
+		c->peer->held -= c->held;
+	c->held = 0;
+}
+
 static void conn_free(struct conn *c)
 {
 	struct conns *all = c->all;
 
+	conn_answered(c);
 	if (c->peer) {
 		if (--c->peer->connections < all->limits.per_peer)
 			c->peer->told = false;
@@ -89,6 +103,7 @@ static bool admit(struct conn *c)
 	if (!c->peer)
 		return false;
 	peer_text(sa, c->address);
+	c->peer->held += c->held;
 	c->peer->connections++;
 	if (c->peer->connections <= c->all->limits.per_peer)
 		return true;
@@ -97,6 +112,38 @@ static bool admit(struct conn *c)
 			    c->all->limits.per_peer);
 	c->peer->told = true;
 	return false;
+}
+
+/* An eighth of what is free: alone an address gets a ninth of all, n of them get 1/(8+n) each. */
+static bool holds_too_much(const struct conn *c)
+{
+	const struct conns *all = c->all;
+	size_t total = HELD_OF_EACH * all->limits.connections, held = c->peer ? c->peer->held : c->held;
+
+	if (total < HELD_MIN)
+		total = HELD_MIN;
+	return all->held >= total || held > (total - all->held) / 8;
+}
+
+static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)in;
+	if (!info->n_added)
+		return;
+	c->held += info->n_added;
+	c->all->held += info->n_added;
+	if (c->peer)
+		c->peer->held += info->n_added;
+	if (!holds_too_much(c))
+		return;
+	if (c->peer && !c->peer->told) {
+		log_warning("refused request: %s: %zu bytes of unanswered requests of one address, %zu in all", c->address,
+			    c->peer->held, c->all->held);
+		c->peer->told = true;
+	}
+	close_socket(c);
 }
 
 /* First call: right after accept, when the socket is known. Second call: time is up. */
@@ -148,8 +195,13 @@ struct bufferevent *conns_new_bufferevent(struct event_base *base, void *arg)
 	c->bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	struct bufferevent *bev = c->bev;
 	SSL_free(ssl); /* without bev this may free c */
-	if (bev)
-		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	if (!bev)
+		return NULL;
+	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	if (!evbuffer_add_cb(bufferevent_get_input(bev), on_input, c)) {
+		bufferevent_free(bev); /* and c with it */
+		return NULL;
+	}
 	return bev;
 }
 

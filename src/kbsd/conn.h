@@ -3,7 +3,9 @@
  * Connections below evhttp (architecture.md C18). evhttp's own timeout starts again with every byte, so each connection
  * gets a timer that nothing extends; when it fires the socket is shut down and evhttp finds it closed. One address may hold
  * only so many connections; when all are in use the listeners pause, and the kernel's queue holds newcomers until a timer
- * or a client makes room. A connection ends when evhttp frees its SSL object, which is where ours is freed too.
+ * or a client makes room. A body may have 2 MiB and stays in memory until it is complete, so the bytes of unanswered requests
+ * are counted: an address may hold an eighth of what is still free, which leaves something for the next address however many
+ * there are. A connection ends when evhttp frees its SSL object, which is where ours is freed too.
  */
 #ifndef CRYPTATTEST_KBSD_CONN_H
 #define CRYPTATTEST_KBSD_CONN_H
@@ -32,6 +34,7 @@ struct conns {
 	size_t listeners;
 	unsigned int open;
 	bool paused;
+	size_t held; /* bytes of requests that are not answered yet */
 };
 
 struct conn {
@@ -39,6 +42,7 @@ struct conn {
 	struct bufferevent *bev;
 	struct event *timer;
 	struct peer *peer; /* NULL until admitted */
+	size_t held;
 	char address[PEER_TEXT];
 };
 
@@ -48,5 +52,7 @@ struct bufferevent *conns_new_bufferevent(struct event_base *base, void *arg);
 void conns_close(struct conns *all);
 /* NULL: not a connection of ours, or not to be served. */
 struct conn *conn_of_request(struct evhttp_request *req);
+/* The bytes that made up its request are about to go. */
+void conn_answered(struct conn *c);
 
 #endif

@@ -8,6 +8,7 @@
 #define CRYPTATTEST_KBSD_PEERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ TAILQ_HEAD(session_list, session);
 struct peer {
 	uint8_t key[16]; /* IPv4-mapped, or the first 8 bytes of an IPv6 address */
 	unsigned int connections;
+	size_t held; /* bytes of requests not answered yet; conn.c keeps it */
 	unsigned int sessions;	      /* not attested yet; sessions.c keeps it */
 	struct session_list pending; /* the same, oldest first */
 	bool told;		      /* its limit was logged; reset when it is below again */

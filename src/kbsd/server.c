@@ -139,6 +139,7 @@ static void on_request(struct evhttp_request *req, void *arg)
 		send_empty(req, 400, true);
 		return;
 	}
+	conn_answered(conn); /* below, without going back to the event loop */
 	if (strcmp(uri, "/healthz") == 0 && evhttp_request_get_command(req) == EVHTTP_REQ_GET) {
 		send_empty(req, 200, false);
 		return;

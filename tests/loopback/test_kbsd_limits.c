@@ -204,6 +204,54 @@ static void test_sizes(void **state)
 	assert_true(server_answers());
 }
 
+/* The head and all but one byte of a request with the largest body. False: the server hung up before. */
+static bool send_most(struct http *h, const char *body)
+{
+	_cleanup_free_ char *head = text_printf("POST " PATH_ATTEST " HTTP/1.1\r\nContent-Length: %d\r\n\r\n", 2 << 20);
+
+	return http_send(h, head, strlen(head)) && http_send(h, body, (2 << 20) - 1) && !http_closed_within(h, 100);
+}
+
+/* Bodies that never end fill the memory of one address's share, not the server's. */
+static void test_bytes_per_address(void **state)
+{
+	_cleanup_free_ char *body = malloc(2 << 20);
+	struct http h[8];
+	int kept = 0;
+
+	(void)state;
+	KBSD_START(&k, "--max-connections", "64", "--idle-time", "20s");
+	memset(body, ' ', 2 << 20);
+	for (int i = 0; i < 8; i++) {
+		assert_true(http_open(&h[i], k.port, "127.0.0.5", 0));
+		kept += send_most(&h[i], body);
+	}
+	/* A ninth of 64 MiB. */
+	assert_int_equal(kept, 3);
+	assert_true(kbsd_log_has(&k, "refused request: 127.0.0.5: "));
+	assert_true(server_answers());
+	for (int i = 0; i < 8; i++)
+		http_close(&h[i]);
+	/* What was held is given back; answered requests of one connection do not add up. */
+	bool again = false;
+	for (int i = 0; i < 400 && !again; i++) {
+		again = http_open(&h[0], k.port, "127.0.0.5", 0) && send_most(&h[0], body) && http_send(&h[0], " ", 1);
+		if (!again) {
+			http_close(&h[0]);
+			nap_ms(10);
+		}
+	}
+	assert_true(again);
+	http_read(&h[0], &r);
+	assert_int_equal(r.status, 401);
+	for (int i = 0; i < 6; i++) {
+		assert_true(send_most(&h[0], body) && http_send(&h[0], " ", 1));
+		http_read(&h[0], &r);
+		assert_int_equal(r.status, 401);
+	}
+	http_close(&h[0]);
+}
+
 static void test_per_address(void **state)
 {
 	struct http h[6];
@@ -353,7 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_absolute_time), T(test_idle_time),      T(test_ambiguous_length),
 		T(test_sizes),	       T(test_per_address),    T(test_connection_cap),
-		T(test_session_flood), T(test_no_leak_of_descriptors), T(test_tls),
+		T(test_bytes_per_address), T(test_session_flood), T(test_no_leak_of_descriptors), T(test_tls),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
