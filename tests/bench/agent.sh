@@ -51,7 +51,7 @@ agent_server()
 	"$TOP_BUILDDIR/cryptattest-kbs" serve --dir "$WORK/kbs" --listen 127.0.0.1:0 --test-root "$agent_pki/roots.pem" >"$WORK/kbs.log" 2>&1 &
 	PIDS="$PIDS $!"
 	agent_tries=0
-	while AGENT_PORT=$(sed -n 's,.*listening on .*127\.0\.0\.1:\([0-9]*\).*,\1,p' "$WORK/kbs.log") && [ -z "$AGENT_PORT" ]; do
+	while AGENT_PORT=$(sed -n 's,.*listening on .*127\.0\.0\.1:\([0-9]*\).*,\1,p' "$WORK/kbs.log" 2>/dev/null); [ -z "$AGENT_PORT" ]; do
 		agent_tries=$((agent_tries + 1))
 		[ $agent_tries -lt 100 ] || die "cryptattest-kbs does not start: $(cat "$WORK/kbs.log")"
 		sleep 0.1
@@ -94,7 +94,7 @@ agent_phases()
 	for agent_key in rsa-2048 rsa-3072 ec-p256; do
 		for agent_n in 1 8; do
 			agent_use $agent_key $agent_n
-			"$BENCH/measure" --runs "$RUNS" --events --before "$AGENT_RESET" "$AGENT $AGENT_ARGS" >"$WORK/phases-$agent_key-$agent_n" ||
+			"$BENCH/measure" --runs "$RUNS" --status --before "$AGENT_RESET" "$AGENT $AGENT_ARGS --status-fd 9" >"$WORK/phases-$agent_key-$agent_n" ||
 				die "unlock failed with $agent_key, $agent_n volumes"
 		done
 	done
@@ -123,9 +123,9 @@ agent_cpu()
 	agent_use ec-p256 1
 	agent_evidence=$("$BENCH/agent_parts" evidence "$AGENT_ROOT" | awk '/^cpu/ { print $2 }')
 	agent_kdf=$("$BENCH/agent_parts" keyslot "$WORK/v1.img" | awk '/^cpu/ { print $2 }')
-	set -- "$AGENT $AGENT_ARGS"
-	[ -z "$AGENT_MIN" ] || set -- "$@" "$AGENT_MIN $AGENT_ARGS"
-	"$BENCH/measure" --runs $((RUNS * 2 + 1)) --events --before "$AGENT_RESET" "$@" >"$WORK/cpu" || die "unlock failed"
+	set -- "$AGENT $AGENT_ARGS --status-fd 9"
+	[ -z "$AGENT_MIN" ] || set -- "$@" "$AGENT_MIN $AGENT_ARGS --status-fd 9"
+	"$BENCH/measure" --runs $((RUNS * 2 + 1)) --status --before "$AGENT_RESET" "$@" >"$WORK/cpu" || die "unlock failed"
 	plain "left out below: evidence of the test PKI, CPU" "$agent_evidence" ms
 	plain "left out below: the keyslot (PBKDF2/1000) opened by bare libcryptsetup, CPU" "$agent_kdf" ms
 	agent_cpu_row 0 "$AGENT_NAME" "$AGENT_CPU_BUDGET"
@@ -154,7 +154,7 @@ agent_hidden_key()
 		agent_use $agent_key 1
 		agent_time=$("$BENCH/agent_parts" key $agent_key | awk '/^wall/ { print $2 }')
 		: >"$AGENT_ROOT/etc/initrd-release"
-		"$BENCH/measure" --runs "$RUNS" --events --before "$AGENT_RESET" --appear 1000 "$AGENT_ROOT/dev/v1.img" "$AGENT $AGENT_ARGS --boot" \
+		"$BENCH/measure" --runs "$RUNS" --status --before "$AGENT_RESET" --appear 1000 "$AGENT_ROOT/dev/v1.img" "$AGENT $AGENT_ARGS --boot --status-fd 9" \
 			>"$WORK/hidden" || die "unlock --boot failed"
 		rm "$AGENT_ROOT/etc/initrd-release"
 		plain "$agent_key key, made alone" "$agent_time" ms

@@ -253,6 +253,7 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	http_patience_s = 30; /* the agent's own for one request */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	kbsd_setup(&k);
 	agent_install_policy(&k);

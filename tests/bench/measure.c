@@ -2,12 +2,14 @@
 /*
  * Runs commands in turn, several times, and prints what each costs: CPU time of the whole process tree, wall time, largest process.
  *
- *   measure [--runs N] [--before 'SHELL COMMAND'] [--appear MS FILE] [--events] 'COMMAND WORD...' ...
+ *   measure [--runs N] [--before 'SHELL COMMAND'] [--appear MS FILE] [--status] 'COMMAND WORD...' ...
  *
- * A last word "<FILE" is standard input. Commands take turns, so that a busy minute of the machine hits all of them. No shell runs them: its start would be counted.
- * Standard output goes to /dev/null, standard error stays. --events adds --status-fd, and the time of every phase of
- * contracts.md 5, summed over volumes, with "key-wait" for the time between the challenge and the request for evidence. --appear
- * renames FILE.away to FILE so long after the start.
+ * Commands take turns, so that a busy minute of the machine hits all of them. No shell runs them: its start would be counted. A word
+ * "<FILE" is standard input. Standard output goes to /dev/null, standard error stays.
+ *
+ * --status reads, from what was given --status-fd 9, the time of every phase of contracts.md 5, summed over volumes; "key-wait" is the
+ * time between the challenge and the request for evidence, "to-secret" that from the start to the first answer that holds a secret.
+ * --appear renames FILE.away to FILE so long after the start.
  *
  * Output: "INDEX NAME MEDIAN MINIMUM", times in milliseconds, memory in KiB. Exit 1 when a command failed.
  */
@@ -37,7 +39,7 @@ struct figure {
 };
 
 struct command {
-	char *words[WORDS_MAX + 3];
+	char *words[WORDS_MAX + 1];
 	const char *input;
 	struct figure figures[FIGURES_MAX];
 	size_t n_figures;
@@ -87,7 +89,8 @@ static void figure_add(struct command *c, unsigned int run, const char *name, do
 /* --- phases --- */
 
 struct phases {
-	double start[16], auth_end;
+	double start[16], begin, auth_end;
+	bool secret;
 	char name[16][24];
 	size_t n;
 };
@@ -138,14 +141,18 @@ static void note_event(struct command *c, unsigned int run, struct phases *p, co
 	}
 	if (strcmp(phase, "auth") == 0)
 		p->auth_end = ms;
+	if (strcmp(phase, "get") == 0 && !p->secret) {
+		p->secret = true;
+		figure_add(c, run, "to-secret", ms - p->begin);
+	}
 	/* The last request of the child is answered; it lives until the end. */
 	if (strcmp(phase, "cap") == 0)
 		note_child_memory(c, run, pid);
 }
 
-static void read_events(struct command *c, unsigned int run, int fd, pid_t pid)
+static void read_events(struct command *c, unsigned int run, int fd, pid_t pid, double begin)
 {
-	struct phases p = { 0 };
+	struct phases p = { .begin = begin };
 	char line[1024];
 	FILE *f = fdopen(fd, "r");
 
@@ -209,7 +216,7 @@ static bool run_once(struct command *c, const struct options *o, unsigned int ru
 		child_exec(c, events);
 	if (o->events) {
 		close(events[1]);
-		read_events(c, run, events[0], pid);
+		read_events(c, run, events[0], pid, start);
 	}
 	if (wait4(pid, &status, 0, &ru) != pid)
 		die("wait4");
@@ -243,26 +250,22 @@ static void print(struct command *c, size_t index)
 	}
 }
 
-static void split(struct command *c, char *text, bool events)
+static void split(struct command *c, char *text)
 {
-	static char status_option[] = "--status-fd", status_fd[] = "9";
 	size_t n = 0;
 
-	for (char *w = strtok(text, " "); w && n < WORDS_MAX; w = strtok(NULL, " "))
+	for (char *w = strtok(text, " "); w && n < WORDS_MAX; w = strtok(NULL, " ")) {
 		if (*w == '<')
 			c->input = w + 1;
 		else
 			c->words[n++] = w;
-	if (events) {
-		c->words[n++] = status_option;
-		c->words[n++] = status_fd;
 	}
 	c->words[n] = NULL;
 }
 
 static int usage(void)
 {
-	fputs("usage: measure [--runs N] [--before SHELL] [--appear MS FILE] [--events] COMMAND...\n", stderr);
+	fputs("usage: measure [--runs N] [--before SHELL] [--appear MS FILE] [--status] COMMAND...\n", stderr);
 	return 2;
 }
 
@@ -281,7 +284,7 @@ int main(int argc, char **argv)
 			o.before = argv[++i];
 		else if (strcmp(argv[i], "--appear") == 0 && i + 2 < argc)
 			o.appear_ms = (unsigned int)atoi(argv[++i]), o.appear = argv[++i];
-		else if (strcmp(argv[i], "--events") == 0)
+		else if (strcmp(argv[i], "--status") == 0)
 			o.events = true;
 		else
 			return usage();
@@ -289,7 +292,7 @@ int main(int argc, char **argv)
 	if (i >= argc || argc - i > COMMANDS_MAX || o.runs < 1 || o.runs > RUNS_MAX)
 		return usage();
 	for (; i < argc; i++)
-		split(&commands[n++], argv[i], o.events);
+		split(&commands[n++], argv[i]);
 	for (unsigned int run = 0; run < o.runs; run++)
 		for (size_t k = 0; k < n; k++)
 			ok &= run_once(&commands[k], &o, run);

@@ -15,10 +15,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+unsigned int http_patience_s = 5;
+
 int http_connect_tcp(int port, const char *from)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
-	const struct timeval tv = { .tv_sec = 5 };
+	const struct timeval tv = { .tv_sec = http_patience_s };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)

@@ -22,6 +22,8 @@ struct response {
 	char body[256 * 1024]; /* with a NUL behind it */
 };
 
+/* How long an answer is waited for on the connections that are opened from now on. */
+extern unsigned int http_patience_s;
 /* Plain TCP to 127.0.0.1:port from a chosen loopback address (NULL: any). -1 when it fails. */
 int http_connect_tcp(int port, const char *from);
 /* And TLS. version: 0, or the only TLS version to offer. false: no connection, h is empty. */
