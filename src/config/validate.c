@@ -196,5 +196,7 @@ int config_validate(struct config *c, bool allow_http, struct err **err)
 		if ((*s)->scope == SCOPE_VOLUME && check_volume(c, *s, err) < 0)
 			return -1;
 	warn_shared_devices(c);
+	if (c->profile == PROFILE_CVM && c->on_failure == ON_FAILURE_SHELL)
+		log_warning("on-failure = shell gives the host's console a root shell in an initramfs that can attest");
 	return 0;
 }
