@@ -1,14 +1,72 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "kbsd/audit_log.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/digest.h"
+
+/*
+ * Lines about refusals cost an outsider nothing, and a journal that limits its writers would drop the releases among them.
+ * Each address (IPv6: its /64) may cause 1,000 at once and 10 a second; a slot of the table may serve several addresses.
+ */
+#define SLOTS 1024
+#define LINES_AT_ONCE 1000
+#define NS_PER_LINE (NSEC_PER_SEC / 10)
+
+static struct {
+	uint64_t paid_until_ns; /* each line moves it on; when it is LINES_AT_ONCE ahead, no more */
+	unsigned int muted;
+} slots[SLOTS];
+
+static size_t slot_of(const char *address)
+{
+	static uint8_t seed[8];
+	static bool seeded;
+	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	struct in6_addr v6;
+	size_t len = strlen(address);
+
+	if (!seeded)
+		seeded = random_bytes(seed, sizeof(seed), NULL) == 0;
+	if (inet_pton(AF_INET6, address, &v6) == 1) {
+		address = (const char *)v6.s6_addr;
+		len = 8;
+	}
+	for (size_t i = 0; i < sizeof(seed) + len; i++)
+		h = (h ^ (i < sizeof(seed) ? seed[i] : (uint8_t)address[i - sizeof(seed)])) * UINT64_C(0x100000001b3);
+	return (size_t)((h ^ h >> 32) % SLOTS);
+}
+
+static void charge(size_t i, unsigned int lines)
+{
+	slots[i].paid_until_ns += lines * NS_PER_LINE;
+}
+
+static bool may_log(const struct audit_who *who)
+{
+	uint64_t now = clock_monotonic_ns();
+	size_t i = slot_of(who->address);
+
+	if (slots[i].paid_until_ns < now)
+		slots[i].paid_until_ns = now;
+	if (slots[i].paid_until_ns - now >= LINES_AT_ONCE * NS_PER_LINE) {
+		slots[i].muted++;
+		return false;
+	}
+	charge(i, 1);
+	if (slots[i].muted)
+		log_warning("%u refusals were not logged, most of %s", slots[i].muted, who->address);
+	slots[i].muted = 0;
+	return true;
+}
 
 static void put_who(const struct audit_who *who, char out[static 96])
 {
@@ -18,16 +76,27 @@ static void put_who(const struct audit_who *who, char out[static 96])
 		snprintf(out, 96, "%s", who->address);
 }
 
+/* False: too many of late. */
+static bool refused(const struct audit_who *who, const char *step, const char *id, const char *text)
+{
+	char at[96];
+
+	if (!may_log(who))
+		return false;
+	put_who(who, at);
+	log_warning("refused %s: %s: %s: %s", step, at, id, text);
+	return true;
+}
+
 void audit_refused(const struct audit_who *who, const char *step, const char *id, const char *fmt, ...)
 {
-	char text[768], at[96];
+	char text[768];
 	va_list ap;
 
-	put_who(who, at);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_warning("refused %s: %s: %s: %s", step, at, id, text);
+	refused(who, step, id, text);
 }
 
 void audit_refused_err(const struct audit_who *who, const char *step, const struct err *why)
@@ -37,19 +106,21 @@ void audit_refused_err(const struct audit_who *who, const char *step, const stru
 
 void audit_refused_verdict(const struct audit_who *who, const struct verdict *v)
 {
-	audit_refused(who, "attest", v->reason_id, "%s", v->reason);
+	if (!refused(who, "attest", v->reason_id, v->reason))
+		return;
 	for (size_t i = 0; i < v->missing_n; i++)
 		log_warning("  missing: %s", v->missing[i]);
 	if (*v->kds_url)
 		log_warning("  to be had from: %s", v->kds_url);
 }
 
-/* Line by line, printable characters only, no prefix. */
-static void put_block(const char *text, size_t len)
+/* Line by line, printable characters only, no prefix. Returns how many. */
+static unsigned int put_block(const char *text, size_t len)
 {
+	unsigned int lines = 0;
 	char line[1024];
 
-	while (len) {
+	for (; len; lines++) {
 		const char *nl = memchr(text, '\n', len);
 		size_t n = nl ? (size_t)(nl - text) : len;
 
@@ -57,17 +128,18 @@ static void put_block(const char *text, size_t len)
 		size_t out = strlen(line);
 		line[out++] = '\n';
 		if (fd_write_all(2, line, out, NULL) < 0)
-			return;
+			break;
 		n += nl ? 1 : 0;
 		text += n;
 		len -= n;
 	}
+	return lines;
 }
 
 void audit_refused_policy(const struct audit_who *who, const char *resource, const struct policy_decision *d)
 {
-	audit_refused(who, "get", "policy", "%s", resource);
-	put_block((const char *)d->explanation.data, d->explanation.len);
+	if (refused(who, "get", "policy", resource))
+		charge(slot_of(who->address), put_block((const char *)d->explanation.data, d->explanation.len));
 }
 
 /* The machine as an administrator tells machines apart. */

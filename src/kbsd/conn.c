@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "kbsd/audit_log.h"
 
 /* For all unanswered requests together: room for several of the largest, and for an ordinary one of every connection. */
 #define HELD_MIN ((size_t)64 * 1024 * 1024)
@@ -108,8 +109,8 @@ static bool admit(struct conn *c)
 	if (c->peer->connections <= c->all->limits.per_peer)
 		return true;
 	if (!c->peer->told)
-		log_warning("refused connect: %s: more than %u connections of one address", c->address,
-			    c->all->limits.per_peer);
+		audit_refused(&(struct audit_who){ .address = c->address }, "connect", "connections",
+			      "more than %u of one address", c->all->limits.per_peer);
 	c->peer->told = true;
 	return false;
 }
@@ -139,8 +140,8 @@ static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, v
 	if (!holds_too_much(c))
 		return;
 	if (c->peer && !c->peer->told) {
-		log_warning("refused request: %s: %zu bytes of unanswered requests of one address, %zu in all", c->address,
-			    c->peer->held, c->all->held);
+		audit_refused(&(struct audit_who){ .address = c->address }, "request", "memory",
+			      "%zu bytes of unanswered requests of one address, %zu in all", c->peer->held, c->all->held);
 		c->peer->told = true;
 	}
 	close_socket(c);

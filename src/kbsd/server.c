@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "kbsd/audit_log.h"
 #include "kbsd/handshake.h"
 #include "kbsd/listen.h"
 #include "kbsd/notify.h"
@@ -135,7 +136,8 @@ static void on_request(struct evhttp_request *req, void *arg)
 
 	if (!conn || !framing_is_plain(headers)) {
 		if (conn)
-			log_warning("refused request: %s: ambiguous body length", conn->address);
+			audit_refused(&(struct audit_who){ .address = conn->address }, "request", "framing",
+				      "ambiguous body length");
 		send_empty(req, 400, true);
 		return;
 	}

@@ -346,6 +346,40 @@ static void test_session_flood(void **state)
 	http_close(&h);
 }
 
+static unsigned int count(const char *text, const char *word)
+{
+	unsigned int n = 0;
+
+	for (const char *p = strstr(text, word); p; p = strstr(p + 1, word))
+		n++;
+	return n;
+}
+
+/* Who is refused all the time fills no journal, and hides nobody else's refusal. */
+static void test_log_flood(void **state)
+{
+	struct http h, other;
+
+	(void)state;
+	KBSD_START(&k, NULL);
+	assert_true(http_open(&h, k.port, "127.0.0.66", 0));
+	assert_true(http_open(&other, k.port, "127.0.0.67", 0));
+	for (int i = 0; i < 4000; i++) {
+		http_request(&h, "GET", "/kbs/v0/resource/a/b/c", "", NULL, &r);
+		assert_int_equal(r.status, 401);
+	}
+	http_request(&other, "GET", "/kbs/v0/resource/a/b/c", "", NULL, &r);
+	assert_true(kbsd_log_has(&k, "refused get: 127.0.0.67: session"));
+	_cleanup_free_ char *log = kbsd_log_read(&k);
+	/* A thousand at once and ten for each second that the requests took. */
+	assert_in_range(count(log, "refused get: 127.0.0.66"), 1000, 2500);
+	nap_ms(200);
+	http_request(&h, "GET", "/kbs/v0/resource/a/b/c", "", NULL, &r);
+	assert_true(kbsd_log_has(&k, " refusals were not logged, most of 127.0.0.66"));
+	http_close(&h);
+	http_close(&other);
+}
+
 /* A connection leaves nothing behind, however it ends. */
 static void test_no_leak_of_descriptors(void **state)
 {
@@ -401,7 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_absolute_time), T(test_idle_time),      T(test_ambiguous_length),
 		T(test_sizes),	       T(test_per_address),    T(test_connection_cap),
-		T(test_bytes_per_address), T(test_session_flood), T(test_no_leak_of_descriptors), T(test_tls),
+		T(test_bytes_per_address), T(test_log_flood), T(test_session_flood), T(test_no_leak_of_descriptors), T(test_tls),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
