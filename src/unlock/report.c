@@ -61,6 +61,10 @@ static int record_job(struct run *run, const struct job *job, struct err **err)
 		return err_nomem(err);
 	if (job->stage == JOB_FAILED && still_open(run, sv))
 		return set_reason(sv, job, err);
+	/* Remembered for this boot, and by what it was refused: no later trouble makes it "unreachable", which could be fallen back
+	 * from (contracts.md 4). An unlock that succeeds ends it. */
+	if (job->stage == JOB_FAILED && text_eq(sv->state, "refused") && err_class(job->err) != ERR_REFUSED)
+		return 0;
 	if (state_set(&sv->state, state_word(job), err) < 0 || set_reason(sv, job, err) < 0 ||
 	    state_set(&sv->phase, job->conf->phase == PHASE_INITRD ? "initrd" : "system", err) < 0)
 		return -1;

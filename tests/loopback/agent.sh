@@ -20,7 +20,7 @@ mkdir -p "$root/etc" "$root/run" "$root/tee" "$root/proc/sys/kernel/random" "$tm
 chmod 0755 "$tmp/servers"
 echo snp >"$root/tee/kind"
 echo "$pki" >"$root/tee/pki-dir"
-plan 36
+plan 41
 
 # volume NAME: an image of 24 MiB with a passphrase of 32 random bytes
 volume() {
@@ -170,6 +170,16 @@ reload owner
 run 4 "another measurement: refused" unlock root --config /conf
 says "and the reason is the broker's policy" "PolicyDeny"
 nothing_mapped "refused"
+config owner 1 1s >"$root/nobody"
+run 5 "then the broker is out of reach" unlock root --config /nobody
+check "the refusal is remembered" grep -q '"state":"refused","source.*"id":"kbs-policy-deny"' "$root/run/cryptattest/status.json"
+# evidence that does not verify concerns the machine: no volume is left to report something else at the deadline
+echo "flip 200" >"$root/tee/fault"
+config owner "$owner_port" 1s >"$root/flipped"
+run 4 "evidence that was changed after it was signed" unlock --all --config /flipped
+check "it is refused for both volumes" test "$(grep -o '"id":"kbs-attestation"' "$root/run/cryptattest/status.json" | wc -l)" = 2
+nothing_mapped "changed evidence"
+rm "$root/tee/fault"
 { rule default/vm/root "$measurement" yes; rule default/vm/data "$measurement" yes; } | put_policy owner
 
 # --- the host's own broker, own secret, own disk (C1): everything fits but the server's key
