@@ -192,6 +192,7 @@ static int try_root(const struct chain_request *rq, X509 *root, struct err **err
 		if (try_path(rq, intermediate, root, &e) == 0) {
 			cert_cache_put(rq->anchors->cache, intermediate);
 			cert_cache_put(rq->anchors->cache, root);
+			cert_cache_put_leaf(rq->anchors->cache, rq->leaf);
 			err_clear(err);
 			return 0;
 		}

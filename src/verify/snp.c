@@ -251,7 +251,7 @@ static int check_signature(const struct snp *s, struct err **err)
 int appraise_snp(const struct verify_input *in, struct verdict *v, struct err **err)
 {
 	__attribute__((cleanup(snp_clear))) struct snp s = { .in = in, .v = v, .r = &v->snp,
-		.pool = { .cache = in->anchors->cache } };
+		.pool = { .cache = in->anchors->cache }, .leaf = { .cache = in->anchors->cache } };
 	struct vek vek;
 
 	if (snp_report_decode(in->evidence->report, in->evidence->report_len, &v->snp, err) < 0)

@@ -58,6 +58,28 @@ static inline size_t read_byte(const char *text, size_t len, size_t i, uint8_t *
 	return i;
 }
 
+/* "17," in one go: evidence is written without spaces, so nearly all of it looks like this. Position behind the comma; i when
+ * it looks otherwise. */
+static inline size_t read_usual(const char *text, size_t len, size_t i, uint8_t *ret)
+{
+	size_t start = i;
+	unsigned int v = 0;
+
+	if (len - i < 5)
+		return start;
+	do {
+		unsigned int digit = (unsigned int)text[i] - '0';
+
+		if (digit > 9 || i - start == 3)
+			return start;
+		v = v * 10 + digit;
+	} while (text[++i] != ',');
+	if (v > 255 || (text[start] == '0' && i - start > 1))
+		return start;
+	*ret = (uint8_t)v;
+	return i + 1;
+}
+
 /* text[i] is behind a bracket. Writes the bytes to out and returns the position behind the closing bracket; 0 when this is
  * not an array of ARRAY_MIN bytes or more. */
 static size_t take_array(const char *text, size_t len, size_t i, uint8_t *out, size_t *ret_n)
@@ -65,6 +87,13 @@ static size_t take_array(const char *text, size_t len, size_t i, uint8_t *out, s
 	size_t n = 0;
 
 	for (;;) {
+		size_t usual = read_usual(text, len, i, &out[n]);
+
+		if (usual != i) {
+			i = usual;
+			n++;
+			continue;
+		}
 		i = read_byte(text, len, skip_space(text, len, i), &out[n]);
 		if (i == 0)
 			return 0;

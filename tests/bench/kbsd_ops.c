@@ -26,10 +26,10 @@
 		}                                                               \
 	} while (0)
 
-enum { OP_TLS, OP_DECODE, OP_CHAIN, OP_REPORT, OP_TOKEN, OP_RESOURCE };
+enum { OP_TLS, OP_CHAIN = 2, OP_REPORT, OP_TOKEN, OP_RESOURCE };
 
 const char *const ops_names[OPS_N] = {
-	"TLS 1.3 handshake, server side", "VCEK certificate decoded",	 "chain signatures, RSA-4096 PSS (2)",
+	"TLS 1.3 handshake, server side", "VCEK decoded (once per processor, not in the sum)", "chain signatures, RSA-4096 PSS (2)",
 	"report signature, P-384",	  "token signature, ES256",	 "resource key wrapped",
 };
 
