@@ -118,7 +118,7 @@ static bool attest_session(struct handshake *h, struct session **ps, const char 
 	if (a && kbs_attest_parse((*ps)->protocol, body, len, &rq, &e) == 0 &&
 	    appraise(h, *ps, &rq, c->now, a, &e) == 0) {
 		memcpy(a->body_digest, digest, 32);
-		session_attest(*ps, TAKE_PTR(a), NULL);
+		session_attest(h->sessions, *ps, TAKE_PTR(a), NULL);
 		audit_attested(&who);
 		return true;
 	}

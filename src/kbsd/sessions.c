@@ -16,7 +16,11 @@ struct sessions {
 	struct session_list age; /* oldest first: every session lives equally long, so this is the order of expiry too */
 	struct session **bucket;
 	size_t buckets, count;
+	size_t kept; /* by all sessions */
 };
+
+/* For each session that the table may hold; a token, a quote and init-data of usual size have less. */
+#define KEPT_OF_EACH ((size_t)32 * 1024)
 
 int sessions_new(struct peers *peers, const struct sessions_limits *limits, struct sessions **ret, struct err **err)
 {
@@ -88,6 +92,7 @@ void sessions_drop(struct sessions *t, struct session *s)
 	}
 	TAILQ_REMOVE(&t->age, s, by_age);
 	t->count--;
+	t->kept -= s->kept;
 	leave_pending(s);
 	attested_free(s->attested);
 	peers_put(t->peers, s->peer);
@@ -199,7 +204,27 @@ struct session *sessions_find_by_nonce(struct sessions *t, const char *nonce, st
 	return s && strcmp(s->nonce, nonce) == 0 ? s : NULL;
 }
 
-int session_attest(struct session *s, struct attested *a, struct err **err)
+static size_t bytes_of(const struct attested *a)
+{
+	size_t n = a->evidence.report_len + a->evidence.aux_len + (a->token ? strlen(a->token) : 0);
+
+	for (size_t i = 0; a->has_init_data && a->init_data.keys && a->init_data.keys[i]; i++)
+		n += strlen(a->init_data.keys[i]) + strlen(a->init_data.values[i]);
+	return n;
+}
+
+static void bound_kept(struct sessions *t, const struct session *newest)
+{
+	struct session *s = TAILQ_FIRST(&t->age), *next;
+
+	for (; s && t->kept > KEPT_OF_EACH * t->limits.total; s = next) {
+		next = TAILQ_NEXT(s, by_age);
+		if (s->attested && s != newest)
+			sessions_drop(t, s);
+	}
+}
+
+int session_attest(struct sessions *t, struct session *s, struct attested *a, struct err **err)
 {
 	if (s->attested) {
 		attested_free(a);
@@ -207,6 +232,9 @@ int session_attest(struct session *s, struct attested *a, struct err **err)
 	}
 	leave_pending(s);
 	s->attested = a;
+	s->kept = bytes_of(a);
+	t->kept += s->kept;
+	bound_kept(t, s);
 	return 0;
 }
 

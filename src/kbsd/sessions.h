@@ -3,7 +3,8 @@
  * The table of sessions, in memory only (kbs-protocol.md 2.1, 6). A session begins at /auth, certifies at most one key at
  * /attest and ends by its age, which no request extends. The table is bounded twice: one address may hold only so many
  * sessions that are not attested (its own oldest gives way), and the whole table only so many (the oldest that is not
- * attested gives way, else the oldest). An id is HMAC(table key, nonce), so that a token, which names the nonce, leads to
+ * attested gives way, else the oldest). What attested sessions keep of their clients' making is bounded as well (the oldest
+ * gives way: an honest one is done within moments). An id is HMAC(table key, nonce), so that a token, which names the nonce, leads to
  * its session while the nonce tells nobody the cookie.
  */
 #ifndef CRYPTATTEST_KBSD_SESSIONS_H
@@ -37,6 +38,7 @@ struct session {
 	int64_t expires_wall; /* for the cookie */
 	unsigned int failures; /* refused /attest bodies */
 	struct attested *attested; /* NULL: nonce given out, nothing certified */
+	size_t kept; /* bytes of it that the client chose */
 	struct peer *peer;
 	struct session *next; /* same bucket */
 	TAILQ_ENTRY(session) by_age, by_peer;
@@ -62,8 +64,8 @@ int sessions_create(struct sessions *t, struct peer *peer, enum tee_kind tee, en
 /* By the cookie's text of any origin; NULL: no such session, or its time is over. */
 struct session *sessions_find(struct sessions *t, const char *id, size_t len, struct moment now);
 struct session *sessions_find_by_nonce(struct sessions *t, const char *nonce, struct moment now);
-/* Takes a (also when it is refused for being the second). */
-int session_attest(struct session *s, struct attested *a, struct err **err);
+/* Takes a (also when it is refused for being the second). May drop older attested sessions, never s. */
+int session_attest(struct sessions *t, struct session *s, struct attested *a, struct err **err);
 void sessions_drop(struct sessions *t, struct session *s);
 void sessions_expire(struct sessions *t, struct moment now);
 size_t sessions_count(const struct sessions *t);

@@ -145,7 +145,7 @@ static void test_attested_are_not_pushed_out(void **state)
 	struct peer *many[64];
 
 	strcpy(id, s->id);
-	assert_int_equal(session_attest(s, calloc(1, sizeof(struct attested)), NULL), 0);
+	assert_int_equal(session_attest(f->table, s, calloc(1, sizeof(struct attested)), NULL), 0);
 	assert_int_equal(f->a->sessions, 0);
 	for (unsigned int i = 0; i < 64; i++) {
 		char address[32];
@@ -170,10 +170,43 @@ static void test_full_of_attested(void **state)
 
 		if (i == 0)
 			strcpy(first, s->id);
-		assert_int_equal(session_attest(s, calloc(1, sizeof(struct attested)), NULL), 0);
+		assert_int_equal(session_attest(f->table, s, calloc(1, sizeof(struct attested)), NULL), 0);
 	}
 	assert_int_equal(sessions_count(f->table), 8);
 	assert_false(alive(f, first, 20));
+}
+
+/* 8 sessions may keep 256 KiB: what clients chose to send is not multiplied by their number. */
+static void test_bytes_of_attested(void **state)
+{
+	struct fixture *f = *state;
+	char id[4][SESSION_ID_LEN + 1];
+
+	for (uint64_t i = 0; i < 4; i++) {
+		struct session *s = create(f, f->a, i);
+		struct attested *a = calloc(1, sizeof(*a));
+
+		strcpy(id[i], s->id);
+		a->token = malloc(100001);
+		memset(a->token, 'x', 100000);
+		a->token[100000] = 0;
+		create(f, f->b, i);
+		assert_int_equal(session_attest(f->table, s, a, NULL), 0);
+	}
+	assert_false(alive(f, id[0], 5));
+	assert_false(alive(f, id[1], 5));
+	assert_true(alive(f, id[2], 5));
+	assert_true(alive(f, id[3], 5));
+	assert_int_equal(f->b->sessions, 3); /* who keeps nothing does not give way */
+	/* One that is too large by itself is alone, but there. */
+	struct session *s = create(f, f->a, 6);
+	struct attested *a = calloc(1, sizeof(*a));
+
+	a->evidence.report = calloc(1, 400000);
+	a->evidence.report_len = 400000;
+	assert_int_equal(session_attest(f->table, s, a, NULL), 0);
+	assert_false(alive(f, id[3], 7));
+	assert_true(alive(f, s->id, 7));
 }
 
 static void test_one_key_per_session(void **state)
@@ -183,8 +216,8 @@ static void test_one_key_per_session(void **state)
 	struct attested *a = calloc(1, sizeof(*a));
 	struct err *e = NULL;
 
-	assert_int_equal(session_attest(s, a, NULL), 0);
-	assert_true(session_attest(s, calloc(1, sizeof(*a)), &e) < 0);
+	assert_int_equal(session_attest(f->table, s, a, NULL), 0);
+	assert_true(session_attest(f->table, s, calloc(1, sizeof(*a)), &e) < 0);
 	assert_int_equal(err_class(e), ERR_REFUSED);
 	err_free(e);
 	assert_ptr_equal(s->attested, a);
@@ -249,7 +282,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_find_and_expire), T(test_wrong_ids), T(test_address_limit_hits_only_itself),
-		T(test_attested_are_not_pushed_out), T(test_full_of_attested), T(test_one_key_per_session),
+		T(test_attested_are_not_pushed_out), T(test_full_of_attested), T(test_bytes_of_attested),
+		T(test_one_key_per_session),
 		T(test_peers), T(test_cookie),
 	};
 
