@@ -37,6 +37,11 @@ void policy_free(struct policy *p)
 	free(p);
 }
 
+const char *policy_pattern(const struct policy *p, size_t i)
+{
+	return i < p->n ? p->rules[i]->pattern : NULL;
+}
+
 size_t policy_rules(const struct policy *p)
 {
 	return p->n;

@@ -27,6 +27,8 @@ struct policy;
 int policy_parse(const char *file, const char *text, size_t len, struct policy **ret, struct err **err);
 void policy_free(struct policy *p);
 size_t policy_rules(const struct policy *p);
+/* The name in the i-th section, in file order, possibly with `*`; NULL past the last. */
+const char *policy_pattern(const struct policy *p, size_t i);
 
 struct policy_request {
 	const char *resource;	     /* "default/web-042/root" */

@@ -14,6 +14,8 @@
 #include "evidence/trustee_json.h"
 #include "verify/policy.h"
 
+#define EXPLAINED_MAX 8 /* sections */
+
 const struct verify_option_text verify_option_texts[] = {
 	{ "tee", "snp|tdx", "what the evidence must be" },
 	{ "evidence", "FILE", "raw report or quote, or the evidence object that a Trustee KBS takes" },
@@ -24,7 +26,7 @@ const struct verify_option_text verify_option_texts[] = {
 	{ "report-data", "HEX", "the report data expected, up to 64 bytes, right-padded with zeros" },
 	{ "at", "DATE", "YYYY-MM-DD or RFC 3339: judge certificate dates at this time instead of now" },
 	{ "policy", "FILE", "also judge by this release policy" },
-	{ "resource", "NAME", "the resource that the policy is asked for: repository/type/tag" },
+	{ "resource", "NAME", "the resource that the policy is asked for: repository/type/tag (default: any)" },
 	{ NULL, NULL, NULL },
 };
 
@@ -176,22 +178,69 @@ static int judge(const struct verify_options *o, const struct evidence *ev, stru
 	return verify_evidence(&in, v, err);
 }
 
-static int ask_policy(const struct verify_options *o, const struct policy *p, struct verdict *v, struct buf *note,
-		      struct err **err)
+/* 1 allowed, 0 denied, -1 error. */
+static int ask_for(const char *resource, const struct policy *p, const struct verdict *v, struct buf *note, struct err **err)
 {
-	const struct policy_request rq = { .resource = o->resource, .verdict = v, .test_server = v->test_root };
+	const struct policy_request rq = { .resource = resource, .verdict = v, .test_server = v->test_root };
 	struct policy_decision d = { 0 };
+	bool allow;
 
 	if (policy_evaluate(p, &rq, &d, err) < 0)
 		return -1;
-	if (d.allow) {
-		buf_printf(note, "%s: allowed by %s, covers %s\n", o->resource, d.rule, d.covers);
-	} else {
-		refuse(v, "policy-deny", "no rule of the policy accepts this evidence for the resource");
+	allow = d.allow;
+	if (allow && note)
+		buf_printf(note, "%s: allowed by %s, covers %s\n", resource, d.rule, d.covers);
+	else if (note)
 		buf_append(note, d.explanation.data, d.explanation.len);
-	}
 	policy_decision_clear(&d);
+	return allow;
+}
+
+/* Some resource that a section is for: a `*` stands for any segment. */
+static char *example_of(const char *pattern)
+{
+	struct buf b = BUF_INIT(1024);
+
+	for (; *pattern; pattern++)
+		buf_puts(&b, *pattern == '*' ? "any" : (const char[]){ *pattern, 0 });
+	char *ret = buf_take_str(&b);
+	buf_free(&b);
+	return ret;
+}
+
+/* Without a resource: is there one that this evidence gets? */
+static int ask_for_any(const struct policy *p, const struct verdict *v, struct buf *note, struct err **err)
+{
+	_cleanup_buf_ struct buf denials = BUF_INIT(256 * 1024);
+	const char *pattern;
+
+	for (size_t i = 0; (pattern = policy_pattern(p, i)); i++) {
+		_cleanup_free_ char *resource = example_of(pattern);
+		int r;
+
+		if (!resource)
+			return err_nomem(err);
+		r = ask_for(resource, p, v, i < EXPLAINED_MAX ? &denials : NULL, err);
+		if (r < 0)
+			return -1;
+		if (r > 0)
+			return ask_for(resource, p, v, note, err);
+	}
+	if (!policy_rules(p))
+		buf_puts(note, "the policy has no rule\n");
+	buf_append(note, denials.data, denials.len);
 	return 0;
+}
+
+static int ask_policy(const struct verify_options *o, const struct policy *p, struct verdict *v, struct buf *note,
+		      struct err **err)
+{
+	int r = o->resource ? ask_for(o->resource, p, v, note, err) : ask_for_any(p, v, note, err);
+
+	if (r == 0)
+		refuse(v, "policy-deny", o->resource ? "no rule of the policy accepts this evidence for the resource" :
+						       "no rule of the policy accepts this evidence");
+	return r < 0 ? -1 : 0;
 }
 
 static int finish(const struct verdict *v, const struct evidence *ev, char **ret_json, int *ret_exit, struct err **err)
@@ -219,8 +268,6 @@ static int check_usage(const struct verify_options *o, struct err **err)
 {
 	if (!o->evidence)
 		return err_set(err, ERR_CONFIG, "usage", "--evidence FILE is missing");
-	if (o->policy && !o->resource)
-		return err_set(err, ERR_CONFIG, "usage", "--policy needs --resource NAME");
 	if (o->resource && !o->policy)
 		return err_set(err, ERR_CONFIG, "usage", "--resource is for --policy FILE");
 	return 0;

@@ -168,6 +168,14 @@ echo "test = yes" >>policy
 code 0 "policy check" "$kbs" policy check policy
 code 0 "verify --policy" "$kbs" verify --tee snp --evidence snp.json --test-root "$roots" --policy policy --resource default/vm/root
 has err "allowed by policy:" "names the rule"
+code 0 "verify --policy for any resource" "$kbs" verify --tee snp --evidence snp.json --test-root "$roots" --policy policy
+has err "default/vm/root: allowed by policy:" "names the resource"
+sed 's/^measurement = ./measurement = f/; s/default.vm.root/default\/*\/root/' policy >policy3
+code 4 "verify --policy, no section accepts" "$kbs" verify --tee snp --evidence snp.json --test-root "$roots" --policy policy3
+has out '"id": *"policy-deny"' "reason"
+: >empty
+code 4 "verify --policy without a rule" "$kbs" verify --tee snp --evidence snp.json --test-root "$roots" --policy empty
+code 2 "verify --resource alone" "$kbs" verify --tee snp --evidence snp.json --resource default/vm/root
 code 4 "verify --policy for another resource" "$kbs" verify --tee snp --evidence snp.json --test-root "$roots" --policy policy \
 	--resource default/vm2/root
 sed 's/^measurement = ./measurement = f/' policy >policy2

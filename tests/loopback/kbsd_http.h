@@ -13,7 +13,7 @@ struct http {
 };
 
 struct response {
-	int status; /* -1: the server closed the connection, or said nothing within five seconds */
+	int status; /* -1: the server closed the connection, or said nothing for twenty seconds */
 	bool close; /* Connection: close */
 	char cookie[160]; /* of Set-Cookie: name=value only */
 	char set_cookie[256];
