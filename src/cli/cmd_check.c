@@ -99,11 +99,8 @@ static int check_word(struct cli *cli, const char *word, json_t *reports, struct
 	}
 	if (cli_need_config(cli, err) < 0)
 		return -1;
-	v = config_find_volume(cli->config, word);
-	if (!v) {
-		err_set(err, ERR_CONFIG, "volume-unknown", "\"%s\" is neither a configured volume nor a file", word);
-		return err_hint(err, "`cryptattest config --show` lists the volumes");
-	}
+	if (config_need_volume(cli->config, word, &v, err) < 0)
+		return err_wrap(err, "%s is no file", word);
 	return check_volume(cli, v, reports, err);
 }
 
@@ -156,15 +153,22 @@ static int make_document(struct cli *cli, struct secret_document *doc, struct er
 	struct luks_policy policy = { .profile = LUKS_STRICT };
 	_cleanup_secret_ struct secret *pass = NULL;
 	struct luks_device dev = LUKS_DEVICE_INIT;
-	int rc;
+	const struct config_volume *v;
+	int rc, keyslot = cli->opts.keyslot;
 
+	if (cli->opts.config) {
+		if (cli_need_config(cli, err) < 0 || config_need_volume(cli->config, cli->opts.name, &v, err) < 0)
+			return -1;
+		policy = header_policy_of(v);
+		keyslot = keyslot >= 0 ? keyslot : v->keyslot;
+	}
 	if (choose_profile(&cli->opts, &policy, err) < 0)
 		return -1;
 	if (device_find(cli->root_fd, cli->opts.args[0], true, &dev, err) < 0)
 		return -1;
 	rc = keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, err);
 	if (rc == 0)
-		rc = luks_document_make(&dev, &policy, cli->opts.name, pass, cli->opts.keyslot, doc, err);
+		rc = luks_document_make(&dev, &policy, cli->opts.name, pass, keyslot, doc, err);
 	device_close(&dev);
 	return rc;
 }

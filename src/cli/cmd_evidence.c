@@ -32,8 +32,8 @@ static int parse_verify(const struct cli_opts *o, struct verify_options *vo, str
 		if (!text_starts(word, "--"))
 			return err_set(err, ERR_CONFIG, "usage", "evidence --verify does not take \"%s\"", word);
 		word += 2;
-		if (text_eq(word, "json"))
-			continue; /* the verdict is JSON anyway */
+		if (text_eq(word, "json") || text_eq(word, "debug") || text_eq(word, "quiet"))
+			continue; /* the verdict is JSON anyway; the other two are known already */
 		eq = strchr(word, '=');
 		if (eq)
 			*eq = 0;
@@ -78,8 +78,9 @@ static int fetch(struct cli *cli, struct evidence *ret, struct err **err)
 	const char *hex = cli->opts.report_data;
 	int rc;
 
-	if (hex && strlen(hex) > 2 * TEE_REPORT_DATA)
-		return err_set(err, ERR_CONFIG, "usage", "--report-data is longer than %d bytes", TEE_REPORT_DATA);
+	if (hex && (!*hex || strlen(hex) % 2 || strlen(hex) > 2 * TEE_REPORT_DATA))
+		return err_set(err, ERR_CONFIG, "usage", "--report-data: 2 to %d hexadecimal digits, an even number",
+			       2 * TEE_REPORT_DATA);
 	if (hex && hex_decode(hex, strlen(hex), data, strlen(hex) / 2, err) < 0) {
 		err_reclass(err, ERR_CONFIG);
 		return err_wrap(err, "--report-data");
@@ -160,8 +161,10 @@ static int output(const struct cli_opts *o, const struct evidence *ev, struct er
 	int rc = 0;
 
 	if (!out) {
+		bool exists = errno == EEXIST;
+
 		err_set_errno(err, ERR_CONFIG, "output", errno, "cannot create %s", o->output);
-		return err_hint(err, "an existing file is not overwritten");
+		return exists ? err_hint(err, "name another file: what exists is not overwritten") : -1;
 	}
 	if (text_eq(o->format, "raw"))
 		fwrite(ev->report, 1, ev->report_len, out);
@@ -185,6 +188,15 @@ int cmd_evidence(struct cli *cli)
 		return verify(cli);
 	if (o->format && !text_eq(o->format, "trustee") && !text_eq(o->format, "raw")) {
 		err_set(&err, ERR_CONFIG, "usage", "--format is \"trustee\" or \"raw\", not \"%s\"", o->format);
+		return cli_fail(err);
+	}
+	if (o->format && o->json) {
+		err_set(&err, ERR_CONFIG, "usage", "--json prints the decoded fields, --format the evidence itself: choose one");
+		return cli_fail(err);
+	}
+	if (o->decode && (o->report_data || o->timings)) {
+		err_set(&err, ERR_CONFIG, "usage", "%s is for evidence that this machine is asked for, not for --decode",
+			o->report_data ? "--report-data" : "--timings");
 		return cli_fail(err);
 	}
 	if (text_eq(o->format, "raw") && !o->output && isatty(STDOUT_FILENO)) {

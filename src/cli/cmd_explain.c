@@ -153,13 +153,8 @@ int cmd_explain(struct cli *cli)
 	struct err *err = NULL;
 	bool usable = true;
 
-	if (cli_need_config(cli, &err) < 0)
+	if (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, cli->opts.args[0], &v, &err) < 0)
 		return cli_fail(err);
-	v = config_find_volume(cli->config, cli->opts.args[0]);
-	if (!v) {
-		err_set(&err, ERR_CONFIG, "volume-unknown", "no volume \"%s\" in the configuration", cli->opts.args[0]);
-		return cli_fail(err);
-	}
 	explain_device(cli, &p, v);
 	explain_source(&p, cli->config, v);
 	if (v->mode != MODE_MANUAL && config_find_kbs(cli->config, v->source_name))

@@ -2,6 +2,7 @@
 /* status and config: what is, without side effects. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fileio.h"
@@ -11,6 +12,7 @@
 #include "cli/crypttab.h"
 #include "state/state.h"
 #include "unlock/exitcode.h"
+#include "wire/json.h"
 
 static void print_volume(const struct state_volume *v)
 {
@@ -55,32 +57,60 @@ int cmd_status(struct cli *cli)
 
 #define CRYPTTAB_MAX (1 << 20)
 
-static int check_crypttab(struct cli *cli, struct err **err)
+/* Appends one line per problem. */
+static int check_crypttab(struct cli *cli, struct buf *problems, struct err **err)
 {
-	_cleanup_buf_ struct buf problems = BUF_INIT(CRYPTTAB_MAX);
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int rc;
 
 	if (file_read(AT_FDCWD, cli->opts.crypttab, CRYPTTAB_MAX, ERR_CONFIG, &text, &len, err) < 0)
 		return -1;
-	rc = crypttab_check(cli->opts.crypttab, text, len, cli->config, &problems, err);
-	if (problems.len)
-		fputs(buf_cstr(&problems), stderr);
-	return rc;
+	return crypttab_check(cli->opts.crypttab, text, len, cli->config, problems, err);
+}
+
+static int check_json(size_t volumes, const struct buf *problems, struct err *err)
+{
+	json_t *list = json_array(), *root;
+	const char *p = problems->len ? (const char *)problems->data : "";
+	const char *const end = p + problems->len;
+	int code = err ? exit_code_of(err_class(err)) : EXIT_OK;
+	char *text;
+
+	for (const char *nl; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1)
+		json_array_append_new(list, json_stringn(p, (size_t)(nl - p)));
+	root = json_pack("{s:i, s:b, s:I, s:o, s:s?, s:s?, s:s?}", "version", 1, "ok", !err, "volumes", (json_int_t)volumes, "crypttab",
+			 list, "id", err ? err_id(err) : NULL, "message", err ? err_message(err) : NULL, "hint",
+			 err ? err_hint_text(err) : NULL);
+	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+	if (!text || cli_put(text) != EXIT_OK)
+		code = EXIT_INTERNAL;
+	free(text);
+	json_decref(root);
+	return code;
 }
 
 static int check(struct cli *cli)
 {
+	_cleanup_buf_ struct buf problems = BUF_INIT(CRYPTTAB_MAX);
 	struct err *err = NULL;
 	size_t n = 0;
+	int code = EXIT_OK;
 
-	if (cli->opts.crypttab && check_crypttab(cli, &err) < 0)
-		return cli_fail(err);
-	for (struct config_volume **v = cli->config->volumes; *v; v++)
+	if (cli_need_config(cli, &err) == 0 && cli->opts.crypttab)
+		check_crypttab(cli, &problems, &err);
+	for (struct config_volume **v = cli->config ? cli->config->volumes : NULL; v && *v; v++)
 		n++;
-	log_info("configuration is sound: %zu volume%s", n, n == 1 ? "" : "s");
-	return EXIT_OK;
+	if (cli->opts.json)
+		code = check_json(n, &problems, err);
+	else if (problems.len)
+		fputs(buf_cstr(&problems), stderr);
+	if (err)
+		return cli_fail(err);
+	if (!n)
+		log_warning("the configuration is sound, but names no volume: nothing will be opened");
+	else if (!cli->opts.json)
+		log_info("configuration is sound: %zu volume%s", n, n == 1 ? "" : "s");
+	return code;
 }
 
 int cmd_config(struct cli *cli)
@@ -88,15 +118,13 @@ int cmd_config(struct cli *cli)
 	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
 	struct err *err = NULL;
 
-	if (cli->opts.check && cli->opts.show) {
-		err_set(&err, ERR_CONFIG, "usage", "--check and --show exclude each other");
+	if (cli->opts.show && (cli->opts.check || cli->opts.crypttab)) {
+		err_set(&err, ERR_CONFIG, "usage", "--show and --%s exclude each other", cli->opts.check ? "check" : "crypttab");
 		return cli_fail(err);
 	}
-	if (cli_need_config(cli, &err) < 0)
-		return cli_fail(err);
 	if (!cli->opts.show)
 		return check(cli);
-	if (config_show(cli->config, cli->opts.json, &out, &err) < 0)
+	if (cli_need_config(cli, &err) < 0 || config_show(cli->config, cli->opts.json, &out, &err) < 0)
 		return cli_fail(err);
 	fputs(buf_cstr(&out) ? buf_cstr(&out) : "", stdout);
 	return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;

@@ -40,15 +40,11 @@ int cmd_recover(struct cli *cli)
 {
 	struct unlock_options opt = { .names = cli->opts.args };
 	_cleanup_secret_ struct secret *pass = NULL;
+	const struct config_volume *v;
 	struct err *err = NULL;
 
-	if (cli_need_config(cli, &err) < 0)
+	if (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, cli->opts.args[0], &v, &err) < 0)
 		return cli_fail(err);
-	if (!config_find_volume(cli->config, cli->opts.args[0])) {
-		err_set(&err, ERR_CONFIG, "volume-unknown", "no volume \"%s\" in the configuration", cli->opts.args[0]);
-		err_hint(&err, "`cryptattest config --show` lists the volumes");
-		return cli_fail(err);
-	}
 	if (keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, &err) < 0)
 		return cli_fail(err);
 	opt.recover = pass;
@@ -58,15 +54,21 @@ int cmd_recover(struct cli *cli)
 int cmd_lock(struct cli *cli)
 {
 	struct unlock_env env = cli_env(cli);
+	const char *name = cli->opts.args[0];
+	const struct config_volume *v;
 	struct err *err = NULL;
+	bool closed = false;
 
-	if (!text_is_volume_name(cli->opts.args[0])) {
-		err_set(&err, ERR_CONFIG, "usage", "\"%s\" is not a volume name", cli->opts.args[0]);
+	if (!text_is_volume_name(name)) {
+		err_set(&err, ERR_CONFIG, "usage", "\"%s\" is not a volume name", name);
 		return cli_fail(err);
 	}
-	if (unlock_lock_volume(&env, cli->opts.args[0], &err) < 0)
+	if (unlock_lock_volume(&env, name, &closed, &err) < 0)
 		return cli_fail(err);
-	log_info("%s: closed", cli->opts.args[0]);
+	/* A misspelt name must not look like a closed volume; the configuration is read for that alone. */
+	if (!closed && (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, name, &v, &err) < 0))
+		return cli_fail(err);
+	log_info("%s: %s", name, closed ? "closed" : "is not open");
 	return EXIT_OK;
 }
 

@@ -71,6 +71,28 @@ static int usage_error(const char *what)
 	return EXIT_USAGE;
 }
 
+static int no_command(const char *word)
+{
+	const char *names[32] = { NULL };
+	struct err *err = NULL;
+	const char *nearest;
+
+	for (size_t i = 0; verbs[i] && i + 1 < ARRAY_SIZE(names); i++)
+		names[i] = verbs[i]->name;
+	nearest = text_nearest(word, names);
+	err_set(&err, ERR_CONFIG, "usage", "no command \"%s\"", word);
+	if (nearest)
+		err_hint(&err, "did you mean %s?", nearest);
+	else
+		err_hint(&err, "`cryptattest --help` lists the commands");
+	return cli_fail(err);
+}
+
+static int flushed(void)
+{
+	return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;
+}
+
 static int run_verb(const struct verb *verb, struct cli *cli)
 {
 	struct err *err = NULL;
@@ -115,28 +137,28 @@ int main(int argc, char **argv)
 		return usage_error("no command given");
 	if (text_eq(argv[1], "--version") || text_eq(argv[1], "-V")) {
 		print_version();
-		return EXIT_OK;
+		return flushed();
 	}
 	if (text_eq(argv[1], "--help") || text_eq(argv[1], "-h") || text_eq(argv[1], "help")) {
-		verb = argc > 2 ? verb_find(argv[2]) : NULL;
-		if (verb)
-			opts_help(stdout, verb);
-		else
+		if (argc == 2) {
 			cli_help(stdout);
-		return EXIT_OK;
+			return flushed();
+		}
+		verb = verb_find(argv[2]);
+		if (!verb)
+			return no_command(argv[2]);
+		opts_help(stdout, verb);
+		return flushed();
 	}
 	verb = verb_find(argv[1]);
-	if (!verb) {
-		err_set(&err, ERR_CONFIG, "usage", "no command \"%s\"", argv[1]);
-		err_hint(&err, "`cryptattest --help` lists the commands");
-		return cli_fail(err);
-	}
+	if (!verb)
+		return no_command(argv[1]);
 	rc = opts_parse(verb, argc - 1, argv + 1, &cli.opts, &err);
 	if (rc < 0)
 		return cli_fail(err);
 	if (rc > 0) {
 		opts_help(stdout, verb);
-		return EXIT_OK;
+		return flushed();
 	}
 	log_init("cryptattest", cli.opts.debug ? LOGL_DEBUG : cli.opts.quiet ? LOGL_WARNING : LOGL_INFO, cli.opts.boot);
 	return run_verb(verb, &cli);

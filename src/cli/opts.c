@@ -60,6 +60,8 @@ static int store(const struct option_def *d, const char *value, struct cli_opts 
 		*(bool *)(base + d->offset) = true;
 		return 0;
 	case STRING:
+		if (*(const char **)(void *)(base + d->offset))
+			return err_set(err, ERR_CONFIG, "usage", "--%s is given twice", d->name);
 		*(const char **)(void *)(base + d->offset) = value;
 		return 0;
 	case NUMBER:
@@ -85,12 +87,56 @@ static int unknown_option(const struct verb *verb, const char *word, struct err 
 	return nearest ? err_hint(err, "did you mean --%s?", nearest) : err_hint(err, "see `cryptattest help %s`", verb->name);
 }
 
+/* getopt takes abbreviations, which the next release's options would make ambiguous: a script must not learn them. */
+static bool spelled_out(const struct option_def *d, char *const *argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (optarg && optarg == word)
+		word = argv[optind - 2];
+	return text_starts(word, "--") && strncmp(word + 2, d->name, strlen(d->name)) == 0;
+}
+
+/* What getopt did not take: '?' or ':'. optopt is 0 for an unknown word, else the option that is used wrongly. */
+static int refuse_option(const struct verb *verb, int c, char *const *argv, struct err **err)
+{
+	char letter[] = { '-', (char)optopt, 0 };
+
+	if (optopt >= LONG_BASE && c == ':')
+		return err_set(err, ERR_CONFIG, "usage", "--%s needs a value: %s", defs[optopt - LONG_BASE].name,
+			       defs[optopt - LONG_BASE].arg);
+	if (optopt >= LONG_BASE)
+		return err_set(err, ERR_CONFIG, "usage", "--%s takes no value", defs[optopt - LONG_BASE].name);
+	return unknown_option(verb, optopt ? letter : argv[optind - 1], err);
+}
+
 static int check_positional(const struct verb *verb, const struct cli_opts *o, struct err **err)
 {
-	if (o->n_args >= verb->min_args && (verb->max_args < 0 || o->n_args <= verb->max_args))
+	if (o->n_args < verb->min_args)
+		err_set(err, ERR_CONFIG, "usage", "%s needs: %s", verb->name, verb->args);
+	else if (verb->max_args >= 0 && o->n_args > verb->max_args)
+		err_set(err, ERR_CONFIG, "usage", "%s: one word too many: %s", verb->name, o->args[verb->max_args]);
+	else
 		return 0;
-	err_set(err, ERR_CONFIG, "usage", "%s needs: %s", verb->name, *verb->args ? verb->args : "no arguments");
 	return err_hint(err, "see `cryptattest help %s`", verb->name);
+}
+
+static bool has_word(int argc, char *const *argv, const char *word)
+{
+	for (int i = 1; i < argc; i++)
+		if (text_eq(argv[i], word))
+			return true;
+	return false;
+}
+
+static bool find_verify(int argc, char *const *argv, struct cli_opts *o)
+{
+	for (int i = 1; i < argc && !o->verify; i++)
+		if (text_eq(argv[i], "--verify") || text_starts(argv[i], "--verify="))
+			o->verify = argv[i];
+	o->debug = o->verify && has_word(argc, argv, "--debug");
+	o->quiet = o->verify && has_word(argc, argv, "--quiet");
+	return o->verify;
 }
 
 int opts_parse(const struct verb *verb, int argc, char **argv, struct cli_opts *ret, struct err **err)
@@ -101,12 +147,8 @@ int opts_parse(const struct verb *verb, int argc, char **argv, struct cli_opts *
 
 	*ret = (struct cli_opts){ .status_fd = -1, .keyslot = -1, .argc = argc, .argv = argv };
 	/* `evidence --verify` shares its options with the server's program: they are parsed there. */
-	if (verb->raw)
-		for (int i = 1; i < argc; i++)
-			if (text_eq(argv[i], "--verify") || text_starts(argv[i], "--verify=")) {
-				ret->verify = i + 1 < argc ? argv[i + 1] : "";
-				return 0;
-			}
+	if (verb->raw && find_verify(argc, argv, ret))
+		return has_word(argc, argv, "--help") || has_word(argc, argv, "-h");
 	for (size_t i = 0; i < ARRAY_SIZE(defs); i++)
 		if (takes(verb, &defs[i]))
 			longs[n++] = (struct option){ defs[i].name, defs[i].kind == FLAG ? no_argument : required_argument, NULL,
@@ -114,21 +156,14 @@ int opts_parse(const struct verb *verb, int argc, char **argv, struct cli_opts *
 	longs[n] = (struct option){ "help", no_argument, NULL, 'h' };
 	opterr = 0;
 	optind = 0;
-	for (;;) {
-		int at = optind ? optind : 1;
-
-		c = getopt_long(argc, argv, ":hv", longs, NULL);
-		if (c == -1)
-			break;
+	while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
 		if (c == 'h')
 			return 1;
-		if (c == 'v')
-			ret->debug = true;
-		else if (c == ':')
-			return err_set(err, ERR_CONFIG, "usage", "%s needs a value", argv[at]);
-		else if (c < LONG_BASE)
-			return unknown_option(verb, at < argc ? argv[at] : "that option", err);
-		else if (store(&defs[c - LONG_BASE], optarg, ret, err) < 0)
+		if (c < LONG_BASE)
+			return refuse_option(verb, c, argv, err);
+		if (!spelled_out(&defs[c - LONG_BASE], argv))
+			return unknown_option(verb, argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)], err);
+		if (store(&defs[c - LONG_BASE], optarg, ret, err) < 0)
 			return -1;
 	}
 	ret->args = argv + optind;

@@ -36,7 +36,7 @@ static const struct verb v_check = {
 	OPT_JSON | OPT_PROFILE | OPT_CONFIG, 0, 1, false, false, cmd_check
 };
 static const struct verb v_document = {
-	"document", "DEVICE|FILE", "make the secret document for the key broker",
+	"document", "DEVICE|FILE --name NAME", "make the secret document for the key broker",
 	"Audits the header, opens the volume in memory and prints the document that binds the passphrase to this volume and\n"
 	"header. It holds the passphrase: standard output must not be a terminal. --pins prints only the public lines for the\n"
 	"configuration.\n\n"

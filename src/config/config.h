@@ -88,6 +88,8 @@ struct config_options {
 int config_load(const struct config_options *options, struct config **ret, struct err **err);
 void config_free(struct config *c); /* takes NULL */
 const struct config_volume *config_find_volume(const struct config *c, const char *name);
+/* ERR_CONFIG "volume-unknown", with the nearest name. */
+int config_need_volume(const struct config *c, const char *name, const struct config_volume **ret, struct err **err);
 const struct config_kbs *config_find_kbs(const struct config *c, const char *name);
 /* Effective configuration as INI that parses to the same again, each line with `; FILE:LINE` above (or `; default`); as JSON
  * {"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"volume":[...]}, a list key has an array. */

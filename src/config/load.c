@@ -194,3 +194,19 @@ int config_load(const struct config_options *options, struct config **ret, struc
 	*ret = TAKE_PTR(c);
 	return 0;
 }
+
+int config_need_volume(const struct config *c, const char *name, const struct config_volume **ret, struct err **err)
+{
+	const char *names[64] = { NULL }, *nearest;
+	const struct config_volume *v = config_find_volume(c, name);
+
+	if (v) {
+		*ret = v;
+		return 0;
+	}
+	for (size_t i = 0; c->volumes[i] && i + 1 < ARRAY_SIZE(names); i++)
+		names[i] = c->volumes[i]->name;
+	nearest = text_nearest(name, names);
+	err_set(err, ERR_CONFIG, "volume-unknown", "no volume \"%s\" in the configuration", name);
+	return nearest ? err_hint(err, "did you mean %s?", nearest) : err_hint(err, "`cryptattest config --show` lists the volumes");
+}

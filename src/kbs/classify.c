@@ -11,6 +11,8 @@
 #define HINT_POLICY "the broker's log holds the reason; compare its policy with what `cryptattest evidence` shows here"
 #define HINT_TYPE "the broker does not release secrets of this kind: see `secret =` and the broker's plugins"
 #define HINT_KEY "the broker cannot encrypt to our key: choose another `key =`"
+#define HINT_NAME "check the name in `url =` and the resolver that this network gives, or write an address in its place"
+#define HINT_SERVER "is the broker running there, and does the network let this machine reach it?"
 #define HINT_CLOCK "if this is the right server, the `pin`, `ca` or `server-name` of this image is out of date, or the clock is wrong"
 #define HINT_MISSING "most often the resource does not exist there: compare `secret =` with the broker's list"
 
@@ -33,8 +35,8 @@ static const struct {
 /* No answer, or one that is none. */
 static const struct kbs_verdict by_failure[] = {
 	[TFAIL_NONE] = { ACT_NEXT_URL, ERR_INDETERMINATE, "kbs-answer", NULL },
-	[TFAIL_DNS] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-dns", NULL },
-	[TFAIL_CONNECT] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-connect", NULL },
+	[TFAIL_DNS] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-dns", HINT_NAME },
+	[TFAIL_CONNECT] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-connect", HINT_SERVER },
 	/* Anybody on the path can garble a handshake: this is no more than unreachable. */
 	[TFAIL_TLS] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-tls", NULL },
 	[TFAIL_IDENTITY] = { ACT_OTHER_SERVER, ERR_IDENTITY, "tls-identity", HINT_CLOCK },

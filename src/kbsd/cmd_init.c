@@ -171,6 +171,8 @@ static int run(const char *path, const struct init_options *o, struct err **err)
 		return err_set(err, ERR_CONFIG, "usage", "give at least one --name or --ip that clients will use");
 	if (!o->rotate && statedir_make(path, o->user, &d, err) < 0)
 		return -1;
+	if (d.uid == 0)
+		log_warning("%s belongs to root, as whom the server does not run; to do: --user USER, or chown -R USER: %s", path, path);
 	if (statedir_become_owner(&d, false, err) < 0)
 		return -1;
 	if ((o->rotate ? rotate : make_all)(&d, o, err) < 0)

@@ -82,9 +82,8 @@ int verb_fail(struct err *e)
 	default:
 		break;
 	}
-	log_error("%s", err_message(e));
-	if (*err_hint_text(e))
-		fprintf(stderr, "%s\n", err_hint_text(e));
+	log_error("%s%s%s%s%s%s", err_message(e), *err_id(e) ? " [" : "", err_id(e), *err_id(e) ? "]" : "",
+		  *err_hint_text(e) ? "; to do: " : "", err_hint_text(e));
 	err_free(e);
 	return code;
 }

@@ -38,7 +38,7 @@ static int read_key_file(int dirfd, const char *path, struct secret **ret, struc
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = openat(dirfd, dirfd == AT_FDCWD ? path : path + strspn(path, "/"), O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return err_set_errno(err, ERR_CONFIG, "key-file", errno, "cannot open key file %s", path);
 	if (fstat(fd, &st) < 0)
@@ -59,8 +59,6 @@ static int file_fetch(struct key_source *self, const char *path, struct secret *
 {
 	struct local_source *l = (struct local_source *)self;
 
-	while (l->root_fd != AT_FDCWD && *path == '/')
-		path++;
 	return read_key_file(l->root_fd, path, ret, err);
 }
 
@@ -99,8 +97,10 @@ static int ask_terminal(const char *what, struct secret **ret, struct err **err)
 	int rc = 0;
 	char c;
 
-	if (tty < 0 || tcgetattr(tty, &old) < 0)
-		return err_set_errno(err, ERR_CONFIG, "prompt", errno, "no terminal to ask on");
+	if (tty < 0 || tcgetattr(tty, &old) < 0) {
+		err_set_errno(err, ERR_CONFIG, "prompt", errno, "no terminal to ask on");
+		return err_hint(err, "run it on a terminal, or give the passphrase to `cryptattest recover` on standard input");
+	}
 	if (secret_new(4096, &s, err) < 0)
 		return -1;
 	quiet = old;

@@ -82,9 +82,10 @@ int device_open(int root_fd, const char *path, bool allow_file, struct luks_devi
 	fd = openat(*path == '/' ? root_fd : AT_FDCWD, device_below(root_fd, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		int e = errno;
+		bool absent = e == ENOENT || e == ENXIO || e == ENODEV;
 
-		return err_set_errno(err, ERR_DEVICE, e == ENOENT || e == ENXIO || e == ENODEV ? "device-absent" : "device-unreadable",
-				     e, "cannot open %s", path);
+		err_set_errno(err, ERR_DEVICE, absent ? "device-absent" : "device-unreadable", e, "cannot open %s", path);
+		return absent ? err_hint(err, "is that its name, the disk attached, and its driver in the initramfs?") : -1;
 	}
 	if (fstat(fd, &st) < 0)
 		return err_set_errno(err, ERR_DEVICE, "device-unreadable", errno, "cannot examine %s", path);

@@ -64,7 +64,7 @@ static int try_slot(struct luks_volume *v, int slot, const struct secret *passph
 	return 0;
 }
 
-static int unlock_error(const struct buf *tried, int failure, struct err **err)
+static int unlock_error(const struct buf *tried, int failure, bool newline, struct err **err)
 {
 	if (failure == -ENOMEM) {
 		err_set(err, ERR_NOMEM, "kdf-memory", "no memory for the key derivation of keyslots %s", (const char *)tried->data);
@@ -74,7 +74,9 @@ static int unlock_error(const struct buf *tried, int failure, struct err **err)
 		return err_set_errno(err, ERR_INTERNAL, "libcryptsetup", -failure, "cannot open a keyslot (tried %s)",
 				     (const char *)tried->data);
 	err_set(err, ERR_BADKEY, "badkey", "no keyslot takes the secret (tried %s)", (const char *)tried->data);
-	return err_hint(err, "the stored secret belongs to another volume or was replaced: store it again with `cryptattest document`");
+	if (newline)
+		return err_hint(err, "it ends in a newline, which counts: write it with printf, not with echo or an editor");
+	return err_hint(err, "it is misspelt, of another volume, or was replaced: store it again with `cryptattest document`");
 }
 
 int luks_volume_unlock(struct luks_volume *v, const struct secret *passphrase, size_t min_len, int keyslot,
@@ -92,8 +94,10 @@ int luks_volume_unlock(struct luks_volume *v, const struct secret *passphrase, s
 		return err_set(err, ERR_INTEGRITY, "K1", "K1: the secret has %zu bytes, at least %zu are needed",
 			       secret_len(passphrase), min_len);
 	n = candidates(v, keyslot, list);
-	if (n == 0)
-		return err_set(err, ERR_INTEGRITY, "keyslot-absent", "the header has no keyslot %d", keyslot);
+	if (n == 0) {
+		err_set(err, ERR_INTEGRITY, "keyslot-absent", "the header has no keyslot %d", keyslot);
+		return err_hint(err, "`cryptattest check` lists those there are; the number comes from keyslot= or the secret document");
+	}
 	if (secret_new(v->key_size, &key, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -112,5 +116,7 @@ int luks_volume_unlock(struct luks_volume *v, const struct secret *passphrase, s
 			failure = r;
 	}
 	buf_putc(&tried, 0);
-	return buf_check(&tried, err) < 0 ? -1 : unlock_error(&tried, failure, err);
+	if (buf_check(&tried, err) < 0)
+		return -1;
+	return unlock_error(&tried, failure, secret_cdata(passphrase)[secret_len(passphrase) - 1] == '\n', err);
 }

@@ -7,7 +7,7 @@
 
 #define LOCK_WAIT_MS 30000
 
-static int deactivate(const struct unlock_env *env, struct state *st, const char *name, struct err **err)
+static int deactivate(const struct unlock_env *env, struct state *st, const char *name, bool *ret_closed, struct err **err)
 {
 	const struct mapper *m = env->platform->mapper;
 	struct state_volume *sv = state_volume_get(st, name, false);
@@ -28,12 +28,13 @@ static int deactivate(const struct unlock_env *env, struct state *st, const char
 	/* By name: the header on the disk is host input and is not read for this (boot-integration.md 14.6). */
 	if (exists && mapper_remove_volume(m, name, sv->uuid, err) < 0)
 		return err_hint(err, "unmount what lies on it first");
+	*ret_closed = exists;
 	if (state_set(&sv->state, "absent", err) < 0)
 		return -1;
 	return state_save(env->root_fd, st, err);
 }
 
-int unlock_lock_volume(const struct unlock_env *env, const char *name, struct err **err)
+int unlock_lock_volume(const struct unlock_env *env, const char *name, bool *ret_closed, struct err **err)
 {
 	_cleanup_close_ int lock = -1;
 	struct state *st = NULL;
@@ -41,7 +42,7 @@ int unlock_lock_volume(const struct unlock_env *env, const char *name, struct er
 
 	if (state_lock(env->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0 || state_load(env->root_fd, &st, err) < 0)
 		return -1;
-	rc = deactivate(env, st, name, err);
+	rc = deactivate(env, st, name, ret_closed, err);
 	state_free(st);
 	return rc;
 }

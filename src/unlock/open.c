@@ -29,9 +29,11 @@ static int check_document(const struct job *job, const struct secret_document *d
 		return mismatch(err, "document-name", "secret document", job->conf->name, doc->name);
 	if (!text_eq(doc->uuid, uuid))
 		return mismatch(err, "document-uuid", "secret document", uuid, doc->uuid);
-	if (job->conf->vk_id && !text_eq(job->conf->vk_id, doc->vk_id))
-		return mismatch(err, "document-vk-id", "vk-id of the configuration", job->conf->vk_id, doc->vk_id);
-	return 0;
+	if (!job->conf->vk_id || text_eq(job->conf->vk_id, doc->vk_id))
+		return 0;
+	err_set(err, ERR_INTEGRITY, "document-vk-id", "the configuration pins vk-id %s, the secret document %s", job->conf->vk_id,
+		doc->vk_id);
+	return err_hint(err, "one of them is of another volume: `cryptattest document --pins` prints this volume's");
 }
 
 static int check_sector_size(const struct job *job, unsigned int pinned, struct err **err)

@@ -33,12 +33,10 @@ static int select_jobs(struct run *run)
 	size_t n = 0;
 
 	for (char *const *name = run->opt->names; name && *name; name++) {
-		const struct config_volume *v = config_find_volume(c, *name);
+		const struct config_volume *v;
 
-		if (!v) {
-			err_set(&run->err, ERR_CONFIG, "volume-unknown", "no volume \"%s\" in the configuration", *name);
-			return err_hint(&run->err, "`cryptattest config --show` lists the volumes");
-		}
+		if (config_need_volume(c, *name, &v, &run->err) < 0)
+			return -1;
 		if (v->mode == MODE_MANUAL && !run->opt->recover) {
 			err_set(&run->err, ERR_NOTHING, "volume-manual", "volume \"%s\" has mode = manual", *name);
 			return err_hint(&run->err, "open it by hand: cryptattest recover %s", *name);
@@ -48,6 +46,9 @@ static int select_jobs(struct run *run)
 		n += wanted(run, *v);
 	if (!n) {
 		err_set(&run->err, ERR_NOTHING, "no-volume", "no volume to open here");
+		if (*c->volumes)
+			return err_hint(&run->err, run->opt->boot ? "every volume is manual, or belongs to another phase of the boot" :
+								     "every volume is manual: cryptattest recover NAME");
 		return err_hint(&run->err, "add a [volume NAME] section, see cryptattest.conf(5)");
 	}
 	run->jobs = calloc(n, sizeof(*run->jobs));

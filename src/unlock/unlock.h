@@ -37,7 +37,7 @@ struct key_source;
 int unlock_attest(const struct unlock_env *env, const struct config_kbs *kbs, struct deadline d, struct key_source **ret_source,
 		  struct err **err);
 
-int unlock_lock_volume(const struct unlock_env *env, const char *name, struct err **err);
+int unlock_lock_volume(const struct unlock_env *env, const char *name, bool *ret_closed, struct err **err);
 /* Idempotent. *ret_state becomes what the record says: "none", "off". ERR_CAP when `cap = required` cannot be met. */
 int unlock_cap(const struct unlock_env *env, const char **ret_state, struct err **err);
 
