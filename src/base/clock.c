@@ -9,8 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
-
 /* poll(2) counts CLOCK_MONOTONIC, which stands still while the machine is suspended; our deadlines do not. Looking at
  * the clock this often bounds the difference. */
 #define SLICE_MS 1000
@@ -157,11 +155,4 @@ bool clock_sleep_ms(uint64_t ms, struct deadline d)
 		poll(&p, 1, left > SLICE_MS ? SLICE_MS : (int)left);
 	}
 	return !cancelled && !deadline_passed(d);
-}
-
-int64_t clock_verify_time(void)
-{
-	int64_t t = (int64_t)time(NULL);
-
-	return t > BUILD_EPOCH ? t : BUILD_EPOCH;
 }

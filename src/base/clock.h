@@ -42,7 +42,4 @@ void clock_cancel_reset(void);	/* for tests */
 /* Sleeps, but not past the deadline; false when the deadline passed or a termination signal arrived. */
 bool clock_sleep_ms(uint64_t ms, struct deadline d);
 
-/* max(real-time clock, BUILD_EPOCH): for certificate dates (architecture.md 4 "TLS"). */
-int64_t clock_verify_time(void);
-
 #endif

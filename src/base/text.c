@@ -47,16 +47,6 @@ void text_sanitise(const char *s, size_t len, char *out, size_t cap)
 		out[n - 1] = out[n - 2] = '.';
 }
 
-char *text_sanitise_dup(const char *s, size_t len, size_t max)
-{
-	size_t cap = (len < max ? len : max) + 1;
-	char *out = malloc(cap);
-
-	if (out)
-		text_sanitise(s, len, out, cap);
-	return out;
-}
-
 /* Optimal string alignment distance: a swap of neighbours is one edit, the commonest typing error. */
 static unsigned int distance(const char *a, size_t la, const char *b, size_t lb)
 {

@@ -20,7 +20,6 @@ int text_time(const char *s, int64_t *ret, struct err **err);
 void text_format_time(int64_t t, char out[static 21]);	    /* 2026-01-02T03:04:05Z */
 /* Copies at most cap-1 bytes; anything outside printable ASCII becomes '?' ; cut text ends in "..". (H12, A23) */
 void text_sanitise(const char *s, size_t len, char *out, size_t cap);
-char *text_sanitise_dup(const char *s, size_t len, size_t max);
 /* Closest of names (NULL-terminated) within an edit distance of 1/3 of its length; NULL if none. */
 const char *text_nearest(const char *word, const char *const *names);
 bool text_is_uuid(const char *s);			    /* 36 characters, any case */

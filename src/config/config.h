@@ -107,6 +107,5 @@ bool config_path_uses(const struct config_volume *v, const char *variable_prefix
 int config_expand_path(const struct config_volume *v, const struct config_facts *f, char **ret, struct err **err);
 
 const char *config_mode_name(enum config_mode m);
-const char *config_on_failure_name(enum config_on_failure f);
 
 #endif

@@ -109,11 +109,6 @@ const char *config_mode_name(enum config_mode m)
 	return modes[m];
 }
 
-const char *config_on_failure_name(enum config_on_failure f)
-{
-	return on_failures[f];
-}
-
 const struct keyword *keyword_find(enum config_scope scope, const char *name)
 {
 	for (const struct keyword *kw = config_keywords; kw->name; kw++)
@@ -182,10 +177,8 @@ static int set_number(const struct keyword *kw, void *member, const char *value,
 		return refuse(kw, value, err);
 	if (kw->type == KW_DURATION)
 		*(uint64_t *)member = v;
-	else if (kw->type == KW_SLOT)
-		*(int *)member = (int)v;
 	else
-		*(unsigned int *)member = (unsigned int)v;
+		*(int *)member = (int)v;
 	return 0;
 }
 

@@ -18,7 +18,6 @@ enum keyword_type {
 	KW_WORD,	/* char *, one of values[] */
 	KW_BOOL,	/* bool */
 	KW_DURATION,	/* uint64_t milliseconds, min..max */
-	KW_UINT,	/* unsigned int, min..max */
 	KW_SLOT,	/* int, min..max */
 	KW_SECTOR_SIZE, /* unsigned int, one of values[] */
 	KW_STRING,	/* char * */

@@ -21,11 +21,6 @@ size_t digest_size(enum digest_alg alg)
 	return digests[alg].size;
 }
 
-const char *digest_name(enum digest_alg alg)
-{
-	return digests[alg].name;
-}
-
 int digest_by_name(const char *name, enum digest_alg *ret, struct err **err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {

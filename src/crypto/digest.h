@@ -14,7 +14,6 @@ enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
 #define DIGEST_MAX 64
 
 size_t digest_size(enum digest_alg alg);
-const char *digest_name(enum digest_alg alg); /* "sha256" ... */
 /* Case-insensitive "sha256|sha384|sha512"; ERR_INTEGRITY. */
 int digest_by_name(const char *name, enum digest_alg *ret, struct err **err);
 int digest_bytes(enum digest_alg alg, const void *data, size_t len, uint8_t out[static DIGEST_MAX], struct err **err);

@@ -40,10 +40,6 @@ int keypair_to_pem(const struct keypair *kp, struct secret **ret, struct err **e
 void keypair_free(struct keypair *kp);
 void keypair_public(const struct keypair *kp, struct public_key *ret);
 
-/* Is it a key that we would use? ERR_INTEGRITY (id "public-key"): RSA outside 2048..4096 bits, even or tiny numbers, a point
- * that is not on its curve. */
-int public_key_check(const struct public_key *pk, struct err **err);
-
 /* RSA-OAEP-256 (digest and MGF1 SHA-256) and PKCS#1 v1.5. ERR_INTEGRITY when it does not decrypt; the v1.5
  * variant never tells: it yields 32 random bytes instead (kbs-protocol.md 4.3). */
 int keypair_rsa_decrypt(const struct keypair *kp, bool oaep, const void *in, size_t len, struct secret **ret,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* What the files of crypto/ share about keys; nobody else includes this. */
+/* What the files of crypto/ share about keys; nobody else includes this but their test. */
 #ifndef CRYPTATTEST_CRYPTO_KEYPAIR_IMPL_H
 #define CRYPTATTEST_CRYPTO_KEYPAIR_IMPL_H
 

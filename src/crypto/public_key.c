@@ -59,13 +59,6 @@ int public_key_to_pkey(const struct public_key *pk, EVP_PKEY **ret, struct err *
 	return pk->rsa ? rsa_to_pkey(pk, ret, err) : ec_to_pkey(pk, ret, err);
 }
 
-int public_key_check(const struct public_key *pk, struct err **err)
-{
-	_cleanup_ossl_(pkey) EVP_PKEY *pkey = NULL;
-
-	return public_key_to_pkey(pk, &pkey, err);
-}
-
 /* The defaults of OAEP are SHA-1: both digests are set (kbs-protocol.md 4.3, pitfall 9). */
 static int rsa_padding(EVP_PKEY_CTX *ctx, bool oaep)
 {

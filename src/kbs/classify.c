@@ -58,11 +58,6 @@ static const char *const step_names[] = {
 	[STEP_GET] = "get",
 };
 
-const char *kbs_step_name(enum kbs_step step)
-{
-	return step_names[step];
-}
-
 static struct kbs_verdict classify_error(enum kbs_step step, const struct transport_reply *r)
 {
 	static const struct kbs_verdict version = { ACT_VERSION, ERR_CONFIG, "kbs-version",

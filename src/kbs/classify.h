@@ -29,6 +29,5 @@ struct kbs_verdict {
 struct kbs_verdict kbs_classify(enum kbs_step step, const struct transport_reply *r);
 /* The same verdict as an error object: "STEP: what the server or the wire said". Returns -1. */
 int kbs_verdict_error(const struct kbs_verdict *v, enum kbs_step step, const struct transport_reply *r, struct err **err);
-const char *kbs_step_name(enum kbs_step step); /* "auth", "attest", "get" */
 
 #endif

@@ -9,7 +9,7 @@
 #include "wire/document.h"
 
 /* Audits, opens in memory with the passphrase (keyslot -1: any), fills *ret (secret_document_clear). Classes of
- * luks_header_read(), luks_audit(), luks_volume_unlock(); ERR_CONFIG for a bad volume name. */
+ * luks_inspect(), luks_volume_unlock(); ERR_CONFIG for a bad volume name. */
 int luks_document_make(const struct luks_device *dev, const struct luks_policy *policy, const char *name,
 		       const struct secret *passphrase, int keyslot, struct secret_document *ret, struct err **err);
 /* "vk-id = ...", "header-id = ...", "sector-size = ...", "keyslot = ..." lines of a [volume] section. */

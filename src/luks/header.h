@@ -62,13 +62,9 @@ void luks_findings_clear(struct luks_findings *f);
 /* "H6: segments.0.encryption is "cipher_null-ecb", allowed: "aes-xts-plain64"". */
 void luks_finding_text(const struct luks_finding *f, char *out, size_t cap);
 
-/* H4-H12 over the raw JSON, then the library's own view (crypt_load on the memfd) and H13. All findings are collected; 0 and
- * n == 0 means passed; n > 0 returns ERR_INTEGRITY with the first one's text. No KDF runs. */
-int luks_audit(const struct luks_header *h, const struct luks_device *dev, const struct luks_policy *policy,
-	       struct luks_findings *ret, struct err **err);
-
-/* luks_header_read() and luks_audit() in one, with the findings of both in *ret_findings (set also on ERR_INTEGRITY). *ret may
- * be left without a memfd when the header could not be parsed at all; clear it in every case. */
+/* luks_header_read(), then the audit: H4-H12 over the raw JSON, the library's own view (crypt_load on the memfd) and H13. No KDF
+ * runs. All findings of both are collected in *ret_findings; n == 0 means passed; n > 0 returns ERR_INTEGRITY with the first
+ * one's text. *ret may be left without a memfd when the header could not be parsed at all; clear it in every case. */
 int luks_inspect(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
 		 struct luks_findings *ret_findings, struct err **err);
 

@@ -188,13 +188,6 @@ int audit_run(const struct luks_header *h, const struct luks_device *dev, const 
 	return 0;
 }
 
-int luks_audit(const struct luks_header *h, const struct luks_device *dev, const struct luks_policy *policy,
-	       struct luks_findings *ret, struct err **err)
-{
-	*ret = (struct luks_findings){ 0 };
-	return audit_run(h, dev, policy, ret, NULL, err);
-}
-
 int luks_inspect(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
 		 struct luks_findings *ret_findings, struct err **err)
 {

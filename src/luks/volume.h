@@ -19,7 +19,7 @@ struct luks_volume; /* libcryptsetup context over the sealed copy + the data dev
 
 #define LUKS_SECRET_MIN 16 /* K1 */
 
-/* Audits again (0.5 ms), so that no volume exists without it: classes of luks_audit(). h and dev must outlive the volume. */
+/* Audits again (0.5 ms), so that no volume exists without it: classes of luks_inspect(). h and dev must outlive the volume. */
 int luks_volume_new(const struct luks_header *h, const struct luks_device *dev, const struct luks_policy *policy,
 		    struct luks_volume **ret, struct err **err);
 void luks_volume_free(struct luks_volume *v);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * Waiting for link, address and route by rtnetlink (boot-integration.md 4.3, 7); resolver files for the initramfs. base/ only.
+ * Waiting for link, address and route by rtnetlink (boot-integration.md 4.3, 7); may include base/ only. Caller: unlock.
  * Nothing here is trusted: who answers on the network is settled by TLS. Failures are ERR_INTERNAL (the kernel has no rtnetlink,
  * out of descriptors); a caller may go on without an answer.
  */
@@ -24,8 +24,5 @@ int net_probe(struct net_facts *ret, struct err **err);
 int net_wait_route(struct deadline d, struct net_facts *ret, struct err **err);
 /* One line naming what is missing: "no link", "no address", "no route"; "" when all there. */
 const char *net_missing(const struct net_facts *f);
-/* resolv.conf text from /run/net-*.conf (klibc ipconfig) and /run/systemd/netif/; out->len 0 when there is none. At most three
- * servers, the number that the C library reads. Search domains are left out: names in a configuration are complete. */
-int net_compose_resolv_conf(int root_fd, struct buf *out, struct err **err);
 
 #endif

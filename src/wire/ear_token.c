@@ -227,20 +227,6 @@ int ear_token_verify(const struct public_key *signer, const char *jwt, int64_t n
 	return 0;
 }
 
-int ear_token_tee_pubkey(const json_t *payload, struct jwk *ret, struct err **err)
-{
-	struct err *cause = NULL;
-	json_t *at;
-
-	if (json_get_obj(payload, "payload", "submods", &at, &cause) < 0 ||
-	    json_get_obj(at, "submods", "cpu0", &at, &cause) < 0 ||
-	    json_get_obj(at, "cpu0", EVIDENCE_MEMBER, &at, &cause) < 0 ||
-	    json_get_obj(at, "evidence", "runtime_data_claims", &at, &cause) < 0 ||
-	    json_get_obj(at, "runtime_data_claims", "tee-pubkey", &at, &cause) < 0)
-		return wire_err(err, "token-payload", cause, "token");
-	return jwk_from_json(at, ret, err);
-}
-
 int ear_token_peek(const char *jwt, json_t **ret_payload, struct err **err)
 {
 	struct err *cause = NULL;

@@ -26,7 +26,6 @@ int ear_token_make(const struct keypair *signer, const struct ear_claims *c, cha
 /* Checks signature and exp against now; returns the payload. ERR_INTEGRITY ids "token-signature", "token-payload",
  * "token-expired". */
 int ear_token_verify(const struct public_key *signer, const char *jwt, int64_t now, json_t **ret_payload, struct err **err);
-int ear_token_tee_pubkey(const json_t *payload, struct jwk *ret, struct err **err);
 /* Payload without any check: for `attest`, labelled "not verified here". */
 int ear_token_peek(const char *jwt, json_t **ret_payload, struct err **err);
 

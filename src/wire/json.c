@@ -180,18 +180,6 @@ int json_get_u64(const json_t *obj, const char *where, const char *key, uint64_t
 	return 0;
 }
 
-int json_get_bool(const json_t *obj, const char *where, const char *key, bool *ret, struct err **err)
-{
-	json_t *v;
-
-	if (get_member(obj, where, key, &v, err) < 0)
-		return -1;
-	if (!json_is_boolean(v))
-		return err_set(err, ERR_INTEGRITY, "json", "%s: %s is not true or false", where, key);
-	*ret = json_is_true(v);
-	return 0;
-}
-
 int json_get_obj(const json_t *obj, const char *where, const char *key, json_t **ret, struct err **err)
 {
 	json_t *v;

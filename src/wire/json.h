@@ -33,7 +33,6 @@ bool json_bytes(const json_t *v, const uint8_t **ret, size_t *ret_len);
 int json_get_str(const json_t *obj, const char *where, const char *key, const char **ret, struct err **err);
 int json_get_u64(const json_t *obj, const char *where, const char *key, uint64_t min, uint64_t max, uint64_t *ret,
 		 struct err **err);
-int json_get_bool(const json_t *obj, const char *where, const char *key, bool *ret, struct err **err);
 int json_get_obj(const json_t *obj, const char *where, const char *key, json_t **ret, struct err **err); /* borrowed */
 int json_get_arr(const json_t *obj, const char *where, const char *key, json_t **ret, struct err **err); /* borrowed */
 /* RFC 8785 (strings, integers, booleans, null, arrays, objects; a real is ERR_INTEGRITY). Integers past 2^53, which the

@@ -22,7 +22,7 @@ const char *jwk_alg_name(enum jwk_alg alg);
 int jwk_to_json(const struct jwk *jwk, json_t **ret, struct err **err);
 /* ERR_INTEGRITY (id "jwk"); refuses RSA below 2048 or above 4096 bits, unknown alg and curve, wrong coordinate width,
  * numbers with leading zeros (they would hash differently). Form only: whether a point is on its curve is checked by
- * every operation that uses the key, and by public_key_check(). */
+ * every operation that uses the key. */
 int jwk_from_json(const json_t *obj, struct jwk *ret, struct err **err);
 
 /* The same without `alg`: the ephemeral key of a JWE header, the signer key of a token header. alg NULL leaves the member

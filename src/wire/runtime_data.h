@@ -12,7 +12,7 @@
  * v0.8.0 do (3.3: the bare texts, RSA only, else ERR_CONFIG). */
 int runtime_data_report_data(enum kbs_protocol protocol, enum digest_alg alg, const char *nonce, const struct jwk *jwk,
 			     const char *additional_evidence, uint8_t out[static 64], struct err **err);
-/* The hashed text itself (for tests and `attest --json`). */
+/* The hashed text itself, for tests. */
 int runtime_data_text(enum kbs_protocol protocol, const char *nonce, const struct jwk *jwk,
 		      const char *additional_evidence, char **ret, struct err **err);
 

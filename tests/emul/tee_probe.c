@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -55,7 +56,7 @@ static int verify(const struct evidence *ev, const uint8_t *data, const char *ro
 	struct trust_anchors *ta = NULL;
 	static struct verdict v;
 	size_t len;
-	struct verify_input in = { .evidence = ev, .report_data = data, .at = clock_verify_time() };
+	struct verify_input in = { .evidence = ev, .report_data = data, .at = (int64_t)time(NULL) };
 	int r;
 
 	if (file_read(AT_FDCWD, roots, 65536, ERR_CONFIG, &pem, &len, &e) < 0 || trust_anchors_new(&ta, &e) < 0)

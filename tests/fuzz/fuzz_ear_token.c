@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* Tokens; an input that is JSON is a payload on its own. The key is the public half of the one in fuzz_jwe.c. */
+/* Tokens. The key is the public half of the one in fuzz_jwe.c. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -18,15 +18,6 @@ static void number(const char *text, uint8_t out[static 32])
 		abort();
 }
 
-static void read_key(const json_t *payload)
-{
-	_cleanup_err_ struct err *e = NULL;
-	struct jwk jwk;
-
-	if (ear_token_tee_pubkey(payload, &jwk, &e) < 0 && err_class(e) != ERR_INTEGRITY)
-		abort();
-}
-
 static void try_token(const char *jwt)
 {
 	_cleanup_json_ json_t *payload = NULL, *peeked = NULL;
@@ -35,11 +26,8 @@ static void try_token(const char *jwt)
 
 	number("-HLV1FPagKWzRksOHVBe207HNJAasgXvnYgiYPn7-mw", pk.x);
 	number("0mRAKgmHKrOv3BpNhW-woT5QvN-1is8n1ihybNXJFYY", pk.y);
-	if (ear_token_peek(jwt, &peeked, NULL) == 0)
-		read_key(peeked);
-	if (ear_token_verify(&pk, jwt, 1800000000, &payload, &e) == 0)
-		read_key(payload);
-	else if (err_class(e) != ERR_INTEGRITY)
+	ear_token_peek(jwt, &peeked, NULL);
+	if (ear_token_verify(&pk, jwt, 1800000000, &payload, &e) < 0 && err_class(e) != ERR_INTEGRITY)
 		abort();
 	if (payload && !peeked)
 		abort();
@@ -48,12 +36,9 @@ static void try_token(const char *jwt)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = strndup((const char *)data, size);
-	_cleanup_json_ json_t *payload = NULL;
 
 	if (!text)
 		abort();
 	try_token(text);
-	if (json_parse((const char *)data, size, 65536, false, &payload, NULL) == 0)
-		read_key(payload);
 	return 0;
 }

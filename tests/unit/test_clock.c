@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "config.h"
 
 static void deadlines(void **state)
 {
@@ -100,19 +99,11 @@ static void backoff(void **state)
 	assert_true(b.step == UINT_MAX);
 }
 
-static void verify_time(void **state)
-{
-	int64_t t = clock_verify_time();
-
-	assert_true(t >= BUILD_EPOCH);
-	assert_true(t >= (int64_t)time(NULL) - 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deadlines), cmocka_unit_test(sleeping),    cmocka_unit_test(cancelling),
-		cmocka_unit_test(backoff),   cmocka_unit_test(verify_time),
+		cmocka_unit_test(backoff),
 	};
 
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

@@ -113,7 +113,6 @@ static void everything_set(void **state)
 	assert_int_equal(c->volumes[1]->mode, MODE_MANUAL);
 	assert_null(c->volumes[1]->secret);
 	assert_string_equal(config_mode_name(MODE_KBS_OR_VTPM), "kbs-or-vtpm");
-	assert_string_equal(config_on_failure_name(ON_FAILURE_POWEROFF), "poweroff");
 	config_free(c);
 }
 

@@ -162,14 +162,11 @@ static void test_getters(void **state)
 	const char *s = "unset";
 	uint64_t n = 77;
 	json_t *sub;
-	bool t;
 
 	assert_int_equal(json_get_str(v, "it", "s", &s, NULL), 0);
 	assert_string_equal(s, "x");
 	assert_int_equal(json_get_u64(v, "it", "n", 0, INT64_MAX, &n, NULL), 0);
 	assert_true(n == INT64_MAX);
-	assert_int_equal(json_get_bool(v, "it", "t", &t, NULL), 0);
-	assert_true(t);
 	assert_int_equal(json_get_obj(v, "it", "o", &sub, NULL), 0);
 	assert_int_equal(json_get_arr(v, "it", "a", &sub, NULL), 0);
 	s = "unset";
@@ -184,7 +181,6 @@ static void test_getters(void **state)
 	assert_int_equal(json_get_u64(v, "it", "n", 0, INT64_MAX - 1, &n, NULL), -1);
 	assert_int_equal(json_get_u64(v, "it", "t", 0, 1, &n, NULL), -1);
 	assert_int_equal(json_get_u64(v, "it", "z", 0, 1, &n, NULL), -1);
-	assert_int_equal(json_get_bool(v, "it", "n", &t, NULL), -1);
 	assert_int_equal(json_get_obj(v, "it", "a", &sub, NULL), -1);
 	assert_int_equal(json_get_arr(v, "it", "o", &sub, NULL), -1);
 	assert_int_equal(json_get_str(NULL, "it", "s", &s, NULL), -1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* net/ without a network: netlink messages as bytes, resolver files in a temporary directory. */
+/* net/ without a network: netlink messages as bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,12 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fileio.h"
 #include "net/rtnl.h"
 #include "tests/lib/mutate.h"
 #include "tests/unit/netlink_message.h"
@@ -172,59 +169,11 @@ static void missing(void **state)
 
 /* ---- resolver ---- */
 
-static void put(int dir, const char *name, const char *text)
-{
-	assert_int_equal(file_write_atomic(dir, name, text, strlen(text), 0644, NULL), 0);
-}
-
-static void resolver(void **state)
-{
-	static const char *const files[] = { "run/net-enp0s1.conf", "run/net-enp0s2.conf", "run/other.conf",
-					     "run/systemd/netif/state", "run/systemd/netif/leases/2" };
-	static const char *const dirs[] = { "run/systemd/netif/leases", "run/systemd/netif", "run/systemd", "run" };
-	char path[] = "/tmp/test_net.XXXXXX";
-	_cleanup_buf_ struct buf b = BUF_INIT(4096);
-	int dir;
-
-	assert_non_null(mkdtemp(path));
-	dir = open(path, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
-	assert_int_equal(b.len, 0);
-
-	assert_int_equal(dir_make(dir, "run/systemd/netif/leases", 0755, NULL), 0);
-	put(dir, "run/net-enp0s2.conf", "DEVICE='enp0s2'\nIPV4ADDR='10.0.2.15'\nIPV4DNS0='10.0.2.3'\nIPV4DNS1='0.0.0.0'\n");
-	put(dir, "run/net-enp0s1.conf", "IPV4DNS0=10.1.1.1\nIPV4DNS1=\nDNSDOMAIN='evil'\nIPV4DNS0='x; rm -rf /'\n");
-	put(dir, "run/other.conf", "IPV4DNS0=1.2.3.4\n");
-	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
-	assert_string_equal(buf_cstr(&b), "nameserver 10.1.1.1\nnameserver 10.0.2.3\n");
-
-	put(dir, "run/systemd/netif/state", "OPER_STATE=routable\nDNS=2001:DB8::1 fe80::1%2 10.0.2.3\nDOMAINS=x\n");
-	put(dir, "run/systemd/netif/leases/2", "ADDRESS=10.0.2.15\nDNS=9.9.9.9 8.8.8.8\n");
-	buf_reset(&b);
-	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
-	assert_string_equal(buf_cstr(&b), "nameserver 10.1.1.1\nnameserver 10.0.2.3\nnameserver 2001:db8::1\n");
-
-	unlinkat(dir, files[0], 0);
-	unlinkat(dir, files[1], 0);
-	unlinkat(dir, files[3], 0);
-	buf_reset(&b);
-	assert_int_equal(net_compose_resolv_conf(dir, &b, NULL), 0);
-	assert_string_equal(buf_cstr(&b), "nameserver 9.9.9.9\nnameserver 8.8.8.8\n");
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		unlinkat(dir, files[i], 0);
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		unlinkat(dir, dirs[i], AT_REMOVEDIR);
-	close(dir);
-	assert_int_equal(rmdir(path), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links),	    cmocka_unit_test(addresses), cmocka_unit_test(routes),
 		cmocka_unit_test(control_messages), cmocka_unit_test(mutations), cmocka_unit_test(missing),
-		cmocka_unit_test(resolver),
 	};
 
 	return cmocka_run_group_tests_name("net", tests, NULL, NULL);
