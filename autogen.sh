@@ -3,6 +3,6 @@
 # Creates ./configure from configure.ac.
 set -e
 cd "$(dirname "$0")"
-mkdir -p m4 build-aux
+mkdir -p build-aux
 autoreconf --install --force --warnings=all,no-obsolete
 echo "now run: ./configure && make && make check"
