@@ -123,7 +123,7 @@ void guard_start(const struct unlock_env *env, bool boot, struct deadline d)
 
 	guard.power = env->platform->power;
 	guard.boot = boot && facts_in_initrd(env);
-	guard.action = env->config->on_failure;
+	guard.action = env->config ? env->config->on_failure : ON_FAILURE_CONTINUE;
 	guard.stopped = 0;
 	clock_cancel_fd();
 	handle(SIGALRM, on_alarm);

@@ -76,7 +76,7 @@ int facts_expand_path(const struct unlock_env *env, const struct job *job, const
 		      struct err **err);
 bool facts_in_initrd(const struct unlock_env *env);
 
-/* guard.c: signals and the deadline that acts by itself */
+/* guard.c: signals and the deadline that acts by itself. The configuration may be absent when boot is false. */
 void guard_start(const struct unlock_env *env, bool boot, struct deadline d);
 void guard_stop(void);
 

@@ -6,6 +6,7 @@
 #include "unlock/job.h"
 
 #define LOCK_WAIT_MS 30000
+#define LOCK_MS 60000 /* in all: device-mapper waits for udev without limit */
 
 static int deactivate(const struct unlock_env *env, struct state *st, const char *name, bool *ret_closed, struct err **err)
 {

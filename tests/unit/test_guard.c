@@ -58,6 +58,7 @@ struct run_of {
 	bool boot, in_initrd;
 	uint64_t deadline_ms; /* 0: none, the test sends the signals */
 	int first;	      /* signal before SIGALRM, 0: none */
+	bool no_config;	      /* as the verb lock */
 };
 
 /* In a process of its own, which must end within HANGS_S. Returns its exit status; *ret_power what it did to the machine, or 0. */
@@ -65,7 +66,7 @@ static int guarded(const struct run_of *r, char *ret_power)
 {
 	const struct platform machine = { .power = power };
 	const struct config config = { .on_failure = r->action };
-	const struct unlock_env env = { .platform = &machine, .config = &config, .root_fd = r->in_initrd ? initrd : root };
+	const struct unlock_env env = { .platform = &machine, .config = r->no_config ? NULL : &config, .root_fd = r->in_initrd ? initrd : root };
 	int fds[2], status;
 	pid_t pid;
 
@@ -120,6 +121,7 @@ static void test_actions(void **state)
 	check(&(struct run_of){ ON_FAILURE_SHELL, .boot = true, .in_initrd = true }, 0);
 	check(&(struct run_of){ ON_FAILURE_REBOOT, .in_initrd = true }, 0);
 	check(&(struct run_of){ ON_FAILURE_REBOOT, .boot = true }, 0);
+	check(&(struct run_of){ .no_config = true }, 0);
 }
 
 /* What SIGTERM could not end is a failure like any other. */
