@@ -2,6 +2,7 @@
 /* Passphrases from this machine: key files, the terminal, standard input. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,44 +89,77 @@ int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err)
 	return 0;
 }
 
-/* One line from the terminal with echo off; the terminal is restored on every path. */
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static volatile sig_atomic_t came; /* the signal that ended the prompt */
+
+static void on_signal(int sig)
+{
+	came = sig;
+}
+
+static void catch_signals(struct sigaction old[static ARRAY_SIZE(ending)])
+{
+	struct sigaction sa = { .sa_handler = on_signal }; /* without SA_RESTART: read(2) ends */
+
+	came = 0;
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		sigaction(ending[i], &sa, &old[i]);
+}
+
+/* Then the signal does what it would have done before. */
+static void release_signals(const struct sigaction old[static ARRAY_SIZE(ending)])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		sigaction(ending[i], &old[i], NULL);
+	if (came)
+		raise(came);
+}
+
+static int read_line(int tty, struct secret *s, struct err **err)
+{
+	int rc = 0;
+	char c;
+
+	while (rc == 0) {
+		if (came || read(tty, &c, 1) != 1)
+			rc = err_set(err, ERR_TIMEOUT, "prompt", "input ended before a passphrase was given");
+		else if (c == '\n')
+			break;
+		else
+			rc = secret_append(s, &c, 1, err);
+	}
+	wipe(&c, 1);
+	if (rc < 0 && err && err_class(*err) == ERR_INTERNAL)
+		err_reclass(err, ERR_CONFIG); /* too long */
+	return rc;
+}
+
+/* One line from the terminal with echo off; the terminal is restored on every path, signals included. */
 static int ask_terminal(const char *what, struct secret **ret, struct err **err)
 {
 	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	_cleanup_secret_ struct secret *s = NULL;
+	struct sigaction handlers[ARRAY_SIZE(ending)];
 	struct termios old, quiet;
-	int rc = 0;
-	char c;
+	int rc;
 
-	if (tty < 0 || tcgetattr(tty, &old) < 0) {
-		err_set_errno(err, ERR_CONFIG, "prompt", errno, "no terminal to ask on");
-		return err_hint(err, "run it on a terminal, or give the passphrase to `cryptattest recover` on standard input");
-	}
+	if (tty < 0 || tcgetattr(tty, &old) < 0)
+		return err_set_errno(err, ERR_CONFIG, "prompt", errno, "no terminal to ask on");
 	if (secret_new(4096, &s, err) < 0)
 		return -1;
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
-		return err_set_errno(err, ERR_CONFIG, "prompt", errno, "cannot turn echo off");
-	dprintf(tty, "Passphrase for %s: ", what);
-	for (;;) {
-		ssize_t n = read(tty, &c, 1);
-
-		if (n <= 0) {
-			rc = err_set(err, ERR_TIMEOUT, "prompt", "input ended before a passphrase was given");
-			break;
-		}
-		if (c == '\n')
-			break;
-		rc = secret_append(s, &c, 1, err);
-		if (rc < 0) {
-			err_reclass(err, ERR_CONFIG);
-			break;
-		}
+	catch_signals(handlers);
+	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0) {
+		rc = err_set_errno(err, ERR_CONFIG, "prompt", errno, "cannot turn echo off");
+	} else {
+		dprintf(tty, "Passphrase for %s: ", what);
+		rc = read_line(tty, s, err);
+		tcsetattr(tty, TCSAFLUSH, &old);
+		dprintf(tty, "\n");
 	}
-	wipe(&c, 1);
-	tcsetattr(tty, TCSAFLUSH, &old);
-	dprintf(tty, "\n");
+	release_signals(handlers);
 	if (rc == 0)
 		*ret = TAKE_PTR(s);
 	return rc;
