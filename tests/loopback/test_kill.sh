@@ -99,7 +99,10 @@ end_at() {
 	code=$(sed 's/.*exit=//' result)
 }
 private() {
-	ls root/mapper | grep -q '^cryptattest-'
+	for node in root/mapper/cryptattest-*; do
+		[ ! -e "$node" ] || return 0
+	done
+	return 1
 }
 is_open() {
 	[ -e root/mapper/root ] && grep -q '"state":"open"' root/run/cryptattest/status.json && ! private
