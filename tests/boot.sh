@@ -17,7 +17,7 @@ VM_SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 
-cases= hook=yes
+cases='' hook=yes
 case ${1-} in
 --list)
 	for name in $VM_CASES $VM_CASES_FULL; do
