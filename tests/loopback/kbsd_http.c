@@ -73,6 +73,11 @@ bool http_send(struct http *h, const void *data, size_t len)
 	return h->ssl && SSL_write(h->ssl, data, (int)len) == (int)len;
 }
 
+bool http_send_text(struct http *h, const char *text)
+{
+	return http_send(h, text, strlen(text));
+}
+
 /* All but the large buffer: benches call this thousands of times. */
 static void clear(struct response *r)
 {
@@ -144,7 +149,7 @@ void http_request(struct http *h, const char *method, const char *path, const ch
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", strlen(body));
 	text = text_printf("%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n%s", method, path, length, extra, body ? body : "");
 	clear(ret);
-	if (text && http_send(h, text, strlen(text)))
+	if (text && http_send_text(h, text))
 		http_read(h, ret);
 	free(text);
 }

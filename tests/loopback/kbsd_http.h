@@ -30,6 +30,7 @@ int http_connect_tcp(int port, const char *from);
 bool http_open(struct http *h, int port, const char *from, int version);
 void http_close(struct http *h);
 bool http_send(struct http *h, const void *data, size_t len);
+bool http_send_text(struct http *h, const char *text);
 void http_read(struct http *h, struct response *ret);
 /* A whole request; extra: further header lines with CRLF, or "". body NULL: none. */
 void http_request(struct http *h, const char *method, const char *path, const char *extra, const char *body,
