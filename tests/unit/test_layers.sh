@@ -30,7 +30,7 @@ kbsd: base crypto wire evidence verify
 # HEADER: the folders or files that may include it.
 libraries='
 openssl/: crypto verify kbsd http/tls.c
-curl/: http/http.c
+curl/: http/http_impl.h
 libcryptsetup.h: luks
 libdevmapper.h: luks
 jansson.h: wire evidence luks config/show.c state/state.c
