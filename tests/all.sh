@@ -116,7 +116,7 @@ layer_sanitizers()
 
 # Every unit test program that valgrind gets through in reasonable time: not those that make RSA keys by the dozen, wait for clocks, or
 # live in namespaces of their own.
-VALGRIND_NOT="test_ear_token test_jwk test_keypair test_luks_device test_luks_header test_net_namespace test_tee test_tee_testpki test_tee_worker
+VALGRIND_NOT="test_ear_token test_jwk test_keypair test_luks_binary test_luks_device test_net_namespace test_tee test_tee_testpki test_tee_worker
 	test_verify_flips"
 
 layer_valgrind()

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "config/parse.h"
 
 #define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -21,6 +22,17 @@ static inline struct config *parse(const char *text, bool http, struct err **err
 		return c;
 	config_free(c);
 	return NULL;
+}
+
+/* A configuration that must be right. */
+static inline struct config *good(const char *text)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct config *c = parse(text, false, &e);
+
+	if (!c)
+		fail_msg("%s\n%s", err_message(e), text);
+	return c;
 }
 
 #endif
