@@ -183,6 +183,11 @@ int cmd_document(struct cli *cli)
 		err_set(&err, ERR_CONFIG, "usage", "document needs --name NAME: the secret is bound to the volume's name");
 		return cli_fail(err);
 	}
+	if (!text_is_volume_name(cli->opts.name)) {
+		err_set(&err, ERR_CONFIG, "volume-name", "--name \"%s\" is no volume name", cli->opts.name);
+		err_hint(&err, "letters, digits and \"_.-\", at most 63, beginning with a letter or digit");
+		return cli_fail(err);
+	}
 	if (!cli->opts.pins && isatty(STDOUT_FILENO)) {
 		err_set(&err, ERR_CONFIG, "usage", "the document holds the passphrase and does not go to a terminal");
 		err_hint(&err, "write it to a file or pipe, or ask for --pins");

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "verify/verify_options.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -160,6 +162,8 @@ static int judge(const struct verify_options *o, const struct evidence *ev, stru
 
 	if (load_anchors(o, &anchors, err) < 0)
 		return -1;
+	if (o->store && access(o->store, R_OK | X_OK) < 0)
+		return err_set_errno(err, ERR_CONFIG, "open", errno, "--store: %s", o->store);
 	if (o->vek && read_named("vek", o->vek, VERIFY_CERT_FILE_MAX, &vek, &vek_len, err) < 0)
 		return -1;
 	if (o->ca && read_named("ca", o->ca, VERIFY_CERT_FILE_MAX, &ca, &ca_len, err) < 0)
