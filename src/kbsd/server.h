@@ -2,6 +2,8 @@
 /*
  * The HTTP side: evhttp over TLS on one thread, from a request's bytes to handshake.h and back. Everything an outsider
  * controls has a bound here: header and body size, time, connections in all and of one address, sessions.
+ *
+ * kbsd/ is the key broker: includes verify/, evidence/, wire/, crypto/ and base/. Nobody includes it.
  */
 #ifndef CRYPTATTEST_KBSD_SERVER_H
 #define CRYPTATTEST_KBSD_SERVER_H

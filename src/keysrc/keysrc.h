@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * Where a passphrase can come from: one file per source. keysrc/ includes kbs/ (and later vtpm/), wire/, base/. It knows nothing
- * of volumes or devices; the engine hands it names.
+ * Where a passphrase can come from: one file per source. keysrc/ includes kbs/ and base/; unlock/ and cli/ call it. It knows
+ * nothing of volumes or devices; the engine hands it names.
  */
 #ifndef CRYPTATTEST_KEYSRC_KEYSRC_H
 #define CRYPTATTEST_KEYSRC_KEYSRC_H

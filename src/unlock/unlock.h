@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * The engine: the only place where a secret, a volume and a decision meet. May include everything but cli/. The life of one
+ * The engine: the only place where a secret, a volume and a decision meet. May include everything below it; cli/ calls it. The life of one
  * unlock is readable top to bottom in run.c (architecture.md 3).
  */
 #ifndef CRYPTATTEST_UNLOCK_UNLOCK_H

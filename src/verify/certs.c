@@ -7,17 +7,7 @@
 #include <openssl/pem.h>
 
 #include "base/text.h"
-
-int ossl_fail(struct err **err, const char *what)
-{
-	char reason[160] = "no reason given";
-	unsigned long e = ERR_get_error();
-
-	if (e)
-		ERR_error_string_n(e, reason, sizeof(reason));
-	ERR_clear_error();
-	return err_set(err, ERR_INTERNAL, "openssl", "%s: %s", what, reason);
-}
+#include "crypto/ossl.h"
 
 void cert_pool_free(struct cert_pool *p)
 {
@@ -94,7 +84,7 @@ static int add_pem(struct cert_pool *p, const void *data, size_t len, const char
 	X509 *x;
 
 	if (!mem)
-		return ossl_fail(err, what);
+		return ossl_err(err, ERR_INTERNAL, "openssl", "%s", what);
 	while ((more = next_pem(mem, p->cache, &x)) > 0 && (r = pool_put(p, x, what, cls, err)) == 0)
 		;
 	BIO_free(mem);
@@ -181,6 +171,6 @@ int cert_sha256(const X509 *x, uint8_t out[static 32], struct err **err)
 	unsigned int len = 32;
 
 	if (X509_digest(x, EVP_sha256(), out, &len) != 1 || len != 32)
-		return ossl_fail(err, "certificate digest");
+		return ossl_err(err, ERR_INTERNAL, "openssl", "certificate digest");
 	return 0;
 }

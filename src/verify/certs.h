@@ -35,8 +35,6 @@ void cert_name(const X509_NAME *name, char out[static CERT_NAME_MAX]);
 void cert_subject(const X509 *x, char out[static CERT_NAME_MAX]);
 void cert_issuer(const X509 *x, char out[static CERT_NAME_MAX]);
 int cert_sha256(const X509 *x, uint8_t out[static 32], struct err **err);
-/* OpenSSL's first queued reason as ERR_INTERNAL; -1. */
-int ossl_fail(struct err **err, const char *what);
 
 /* One thread at a time: the cache is written through a const object. */
 struct trust_anchors {

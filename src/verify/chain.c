@@ -10,6 +10,7 @@
 
 #include "base/encode.h"
 #include "base/text.h"
+#include "crypto/ossl.h"
 
 static int wrong_algorithm(const X509 *x, const char *what, struct err **err)
 {
@@ -165,7 +166,7 @@ static int try_path(const struct chain_request *rq, X509 *intermediate, X509 *ro
 
 	if (!store || !ctx || !untrusted || !X509_STORE_add_cert(store, root) ||
 	    !sk_X509_push(untrusted, intermediate) || !prepare(ctx, store, untrusted, rq))
-		r = ossl_fail(err, "certificate chain");
+		r = ossl_err(err, ERR_INTERNAL, "openssl", "certificate chain");
 	else if (X509_verify_cert(ctx) != 1)
 		r = path_refused(ctx, rq->at, err);
 	else if (sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) != 3)

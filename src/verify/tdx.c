@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "crypto/digest.h"
+#include "crypto/ossl.h"
 #include "evidence/event_log.h"
 #include "verify/appraise.h"
 #include "verify/chain.h"
@@ -178,7 +179,7 @@ static int attestation_key(const struct tdx_quote *q, EVP_PKEY **ret, struct err
 		key = NULL;
 	EVP_PKEY_CTX_free(ctx);
 	if (!init)
-		return ossl_fail(err, "attestation key");
+		return ossl_err(err, ERR_INTERNAL, "openssl", "attestation key");
 	ERR_clear_error();
 	if (!key)
 		return err_set(err, ERR_REFUSED, "tdx-att-key", "attestation key of the quote is no point on P-256");

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/text.h"
+#include "crypto/ossl.h"
 
 #define AMD "1.3.6.1.4.1.3704.1."
 
@@ -26,7 +27,7 @@ static int find_ext(const X509 *x, const char *oid, const uint8_t **ret, size_t 
 	*ret = NULL;
 	*ret_len = 0;
 	if (!obj)
-		return ossl_fail(err, oid);
+		return ossl_err(err, ERR_INTERNAL, "openssl", "%s", oid);
 	if (again)
 		return err_set(err, ERR_REFUSED, "vek-extension", "VEK certificate: extension %s stands twice", oid);
 	if (at < 0)

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 #include "base/encode.h"
+#include "crypto/ossl.h"
 #include "verify/appraise.h"
 
 void verdict_missing(struct verdict *v, const char *fmt, ...)
@@ -60,7 +61,7 @@ int ecdsa_check(EVP_PKEY *key, const EVP_MD *md, const void *data, size_t len, c
 	if (!ctx || der_len < 0 || EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) <= 0) {
 		OPENSSL_free(der);
 		EVP_MD_CTX_free(ctx);
-		return ossl_fail(err, what);
+		return ossl_err(err, ERR_INTERNAL, "openssl", "%s", what);
 	}
 	ok = EVP_DigestVerify(ctx, der, (size_t)der_len, data, len);
 	OPENSSL_free(der);

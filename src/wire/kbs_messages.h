@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* KBS messages, both directions, both sides (kbs-protocol.md 2). Pure functions over text. */
+/*
+ * KBS messages, both directions, both sides (kbs-protocol.md 2). Pure functions over text.
+ *
+ * wire/ is what client and server both speak, and the strict readers of JSON and TOML below it. It includes crypto/ and base/.
+ * Pure over bytes, so that folders with no network in them (evidence/, luks/, config/, state/) may include it too.
+ */
 #ifndef CRYPTATTEST_WIRE_KBS_MESSAGES_H
 #define CRYPTATTEST_WIRE_KBS_MESSAGES_H
 

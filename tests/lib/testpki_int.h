@@ -22,7 +22,7 @@ extern const uint8_t testpki_chip_id[64];
 #define PKI_NOT_BEFORE INT64_C(1577836800)
 #define PKI_NOT_AFTER INT64_C(2493072000)
 
-/* Message with OpenSSL's first queued reason; -1. */
+/* Message with OpenSSL's reason; -1. */
 int pki_fail(struct err **err, const char *what);
 
 struct pki_name {

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include "crypto/ossl.h"
 #include "tests/lib/testpki_int.h"
 
 int pki_fail(struct err **err, const char *what)
 {
-	char reason[160] = "no reason given";
-	unsigned long e = ERR_get_error();
-
-	if (e)
-		ERR_error_string_n(e, reason, sizeof(reason));
-	ERR_clear_error();
-	return err_set(err, ERR_INTERNAL, "testpki", "test PKI: %s: %s", what, reason);
+	return ossl_err(err, ERR_INTERNAL, "testpki", "test PKI: %s", what);
 }
 
 /* Four primes: a key of the right size in a tenth of the time, to be thrown away. */
