@@ -14,7 +14,10 @@
 
 #include <cmocka.h>
 
+#include <openssl/pem.h>
+
 #include "base/cleanup.h"
+#include "base/encode.h"
 #include "base/text.h"
 #include "tests/loopback/kbsd_agent.h"
 
@@ -202,6 +205,63 @@ static void test_test_roots(void **state)
 	agent_close(&a);
 }
 
+static void make_dir(const char *name)
+{
+	char path[512];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", k.dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(stat(k.dir, &st), 0);
+	assert_int_equal(chown(path, st.st_uid, st.st_gid), 0);
+}
+
+static void copy_der(const char *cert, const char *to)
+{
+	_cleanup_buf_ struct buf der = BUF_INIT(65536);
+	_cleanup_free_ char *text = NULL;
+
+	assert_int_equal(testpki_der(k.pki, cert, &der, NULL), 0);
+	/* PEM, because kbsd_write() takes text. */
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *pem;
+	assert_true(PEM_write_bio(bio, "CERTIFICATE", "", der.data, (long)der.len) > 0);
+	long len = BIO_get_mem_data(bio, &pem);
+	text = strndup(pem, (size_t)len);
+	BIO_free(bio);
+	kbsd_write(&k, to, text, 0600);
+}
+
+/* A host that supplies no certificates: the leaf from the offline store, the chain from ca.pem. */
+static void test_offline_store(void **state)
+{
+	char dir[256], file[300], hwid[129];
+	struct snp_report rep;
+	struct agent a;
+
+	(void)state;
+	testpki_snp_template(k.pki, &rep);
+	hex_encode(rep.chip_id, 64, hwid);
+	make_dir("kds-store/vcek");
+	snprintf(dir, sizeof(dir), "kds-store/vcek/%s", hwid);
+	make_dir(dir);
+	KBSD_START(&k, "--test-root", "ROOTS");
+	agent_open(&a, &k, KBS_0_4_0, TEE_SNP, KEY_EC_P256);
+	a.no_certs = true;
+	agent_attest(&a, &r);
+	assert_true(response_is(&r, 401, "AttestationError"));
+	snprintf(file, sizeof(file), "%s/vcek.der", dir);
+	copy_der("vcek", file);
+	agent_attest(&a, &r);
+	assert_true(response_is(&r, 401, "AttestationError")); /* no ASK yet */
+	copy_der("ask", "ca.pem");
+	kbsd_hup(&k);
+	agent_attest(&a, &r);
+	assert_int_equal(r.status, 200);
+	assert_true(secret_is(&a, SECRET));
+	agent_close(&a);
+}
+
 static void test_one_protocol(void **state)
 {
 	struct agent a;
@@ -361,7 +421,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_reload_policy_and_resources), T(test_reload_of_bad_files), T(test_rotation), T(test_expiry),
-		T(test_test_roots), T(test_one_protocol), T(test_process), T(test_modes), T(test_bad_start),
+		T(test_test_roots), T(test_offline_store), T(test_one_protocol), T(test_process), T(test_modes), T(test_bad_start),
 		T(test_killed_add), T(test_two_signals),
 	};
 
