@@ -166,7 +166,7 @@ static int dm_list(void *ctx, char ***ret, struct err **err)
 		return no_mapper(err, "device-mapper does not answer", ENODEV);
 	if (!dm_task_run(t) || !(n = dm_task_get_names(t)))
 		return no_mapper(err, "cannot list the mappings", dm_task_get_errno(t));
-	for (; n->dev; n = (struct dm_names *)((char *)n + next)) {
+	for (; n->dev; n = (void *)((char *)n + next)) {
 		list = strv_append(list, n->name, &failed);
 		next = n->next;
 		if (!next || failed)

@@ -31,12 +31,12 @@ static const struct {
 
 static char **member_at(struct state_volume *v, size_t offset)
 {
-	return (char **)((char *)v + offset);
+	return (void *)((char *)v + offset);
 }
 
 static const char *text_at(const struct state_volume *v, size_t offset)
 {
-	return *(char *const *)((const char *)v + offset);
+	return *(char *const *)(const void *)((const char *)v + offset);
 }
 
 int state_set(char **member, const char *value, struct err **err)

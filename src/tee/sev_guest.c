@@ -59,7 +59,7 @@ static int issue(int fd, unsigned long cmd, void *req, struct report_resp *resp,
 
 void sev_guest_transact(int root_fd, struct tee_shared *shared)
 {
-	struct snp_request *q = (struct snp_request *)shared;
+	struct snp_request *q = (void *)shared; /* its first member, allocated as such */
 	_cleanup_close_ int fd = openat(root_fd, SEV_GUEST_DEVICE, O_RDWR | O_CLOEXEC);
 	struct report_resp resp = { 0 };
 	struct ext_report_req req = {
