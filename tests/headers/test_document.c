@@ -158,6 +158,7 @@ static void test_check_other(void **state)
 			      *j3 = check("integrity", &strict, &text3);
 
 	assert_non_null(strstr(buf_cstr(&text), "header passed (profile compat)"));
+	assert_string_equal(json_string_value(json_object_get(j, "result")), "passed");
 	assert_non_null(strstr(buf_cstr(&text2), "H1: header.magic is zero bytes"));
 	assert_string_equal(json_string_value(json_object_get(j2, "result")), "failed");
 	assert_null(json_object_get(j2, "cipher"));
