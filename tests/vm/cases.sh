@@ -3,7 +3,8 @@
 # The boots: one function each, read top to bottom. The first statement that is not true fails the case. Sourced.
 
 VM_CASES="stock success two-volumes wrong-measurement other-server server-down null-cipher tdx kernel-6.1 foreign-root"
-VM_CASES_FULL="null-keyslot on-failure-continue no-evidence"
+VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
+	root-by-uuid duplicate-uuid"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
 # scripts open it: so the attack is real.
@@ -189,4 +190,74 @@ case_no_evidence()
 	expect_no_root
 	expect_exit 11
 	expect_no_packet
+}
+
+# The agent cannot read what to do on failure, so the boot script does the safe thing.
+case_broken_config()
+{
+	title "$1" "broken configuration: machine restarted" || return 0
+	tee snp
+	with_config broken.conf
+	machine 6.12 initrd -- quiet
+	launch root.img
+	expect_no_root
+	expect_console 'cryptattest: unlock ended with status 2'
+	expect_console 'reboot: Restarting system'
+	expect_no_packet
+}
+
+# Two network links; nobody is on the other side of the first.
+case_two_links()
+{
+	title "$1" "two links, one of them dead: opened through the other" || return 0
+	tee snp
+	machine 6.12 initrd-6.12 -- quiet
+	server "$(rule snp default/test/root)"
+	VM_QEMU="-netdev hubport,id=dead,hubid=1 -device virtio-net-pci,netdev=dead,romfile="
+	launch root.img
+	expect_root
+	expect_opened root kbs
+	expect_clean
+	[ "$(grep -c '^link: e' "$CASE_DIR/console.txt")" = 2 ] || fail "the guest has not two links"
+}
+
+# The out-of-memory killer, say: nobody else gets a turn.
+case_agent_killed()
+{
+	title "$1" "agent killed while it waits for the server: machine off" || return 0
+	tee snp
+	with_config test.conf
+	machine 6.12 initrd -- quiet agent-killed
+	launch root.img
+	expect_no_root
+	expect_console 'cryptattest: unlock ended with status 137'
+	expect_console 'reboot: Power down'
+}
+
+# root= by the file system's UUID, as a boot loader's generator writes it.
+case_root_by_uuid()
+{
+	title "$1" "root=UUID= of the file system inside: mounted" || return 0
+	tee snp
+	machine 6.12 initrd-6.12 -- quiet "root=UUID=$VM_UUID_FILES"
+	server "$(rule snp default/test/root)"
+	launch root.img
+	expect_root
+}
+
+# The same, and the host has added a disk with that UUID. Which of the two is found first is up to udev; the host's is never mounted.
+case_duplicate_uuid()
+{
+	title "$1" "root=UUID= and the host's disk with the same UUID: ours or none" || return 0
+	tee snp
+	machine 6.12 initrd-6.12 -- quiet "root=UUID=$VM_UUID_FILES"
+	server "$(rule snp default/test/root)"
+	launch plain-root.img root.img
+	expect_server 1 'released default/test/root'
+	if grep -q '^BOOTMARK' "$CASE_DIR/console.txt"; then
+		expect_root
+	else
+		expect_no_root
+		expect_console 'cryptattest: the root file system is on /dev/vda'
+	fi
 }

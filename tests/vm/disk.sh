@@ -11,7 +11,7 @@ vm_filesystem()
 {
 	rm -f "$1"
 	truncate -s "$3M" "$1"
-	mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -O ^has_journal -d "$2" "$1"
+	mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -O ^has_journal -U "$VM_UUID_FILES" -d "$2" "$1"
 }
 
 # vm_disk FILE LUKS-UUID KEY-FILE DIRECTORY MEGABYTES: the same, encrypted. The 32 MiB of slack are where libcryptsetup shifts the data to; the

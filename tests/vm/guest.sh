@@ -34,6 +34,7 @@ vm_append()
 #	VM_TEE		what the emulated processor says of itself (tests/vm/tee.sh); not measured; none when empty
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
 #	VM_SECONDS	how long it may take
+#	VM_QEMU		further options of QEMU
 #
 # Status 0 when the guest powered off or rebooted, 124 when it did neither in time.
 vm_launch()
@@ -59,7 +60,7 @@ vm_launch()
 	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
 		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
-		$vm_drives -device virtio-rng-pci \
+		$vm_drives ${VM_QEMU:-} -device virtio-rng-pci \
 		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward" \
 		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$1/net.pcap" \
 		>"$1/qemu.log" 2>&1 </dev/null
