@@ -46,7 +46,7 @@ const struct keyword config_keywords[] = {
 	      .doc = "Extending a run-time register after the last unlock, so that nothing later can attest as the initramfs. "
 		     "auto records none where the machine has no such register, required makes that exit 12."),
 
-	KBS("url", KW_LIST, urls, .allowed = "https://host[:port]",
+	KBS("url", KW_LIST, urls, .allowed = "https://host[:port][/prefix]",
 	    .doc = "Address of the broker; several are tried in turn."),
 	KBS("pin", KW_LIST, pins, .allowed = "sha256//BASE64 of the SHA-256 of the server's public key (SPKI)",
 	    .doc = "Public key the server must show. Give the current and the next."),

@@ -159,7 +159,8 @@ static int load_cas(const struct loader *l, struct err **err)
 		rel = k->ca;
 		base = base_of(l, &rel);
 		if (file_read(base, rel, CA_FILE_MAX, ERR_CONFIG, &k->ca_pem, &len, &why) < 0) {
-			config_fail(*s, "ca", 0, err, "ca: %s", err_message(why));
+			config_fail(*s, "ca", 0, err, "ca = %.200s: cannot be read: %s", k->ca,
+				    err_errno(why) ? strerror(err_errno(why)) : err_message(why));
 			err_free(why);
 			return -1;
 		}

@@ -11,6 +11,7 @@
 #define HINT_POLICY "the broker's log holds the reason; compare its policy with what `cryptattest evidence` shows here"
 #define HINT_TYPE "the broker does not release secrets of this kind: see `secret =` and the broker's plugins"
 #define HINT_KEY "the broker cannot encrypt to our key: choose another `key =`"
+#define HINT_ANSWER "is that the address of a key broker? see `url =`, and the log of whatever answers there"
 #define HINT_NAME "check the name in `url =` and the resolver that this network gives, or write an address in its place"
 #define HINT_SERVER "is the broker running there, and does the network let this machine reach it?"
 #define HINT_CLOCK "if this is the right server, the `pin`, `ca` or `server-name` of this image is out of date, or the clock is wrong"
@@ -34,7 +35,7 @@ static const struct {
 
 /* No answer, or one that is none. */
 static const struct kbs_verdict by_failure[] = {
-	[TFAIL_NONE] = { ACT_NEXT_URL, ERR_INDETERMINATE, "kbs-answer", NULL },
+	[TFAIL_NONE] = { ACT_NEXT_URL, ERR_INDETERMINATE, "kbs-answer", HINT_ANSWER },
 	[TFAIL_DNS] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-dns", HINT_NAME },
 	[TFAIL_CONNECT] = { ACT_NEXT_URL, ERR_UNREACHABLE, "net-connect", HINT_SERVER },
 	/* Anybody on the path can garble a handshake: this is no more than unreachable. */
