@@ -169,7 +169,7 @@ static void authorities(void **state)
 	assert_string_equal(c->kbs[0]->ca_pem, PEM);
 	config_free(c);
 	put("/my/a.conf", "[kbs a]\nurl = https://h\nca = /my/absent.pem\n");
-	refuse("/my/a.conf", "/my/a.conf:3: ca: my/absent.pem: cannot open: No such file or directory");
+	refuse("/my/a.conf", "/my/a.conf:3: ca = /my/absent.pem: cannot be read: No such file or directory");
 	put("/my/a.conf", "[kbs a]\nurl = https://h\nca = /my/not.pem\n");
 	refuse("/my/a.conf", "/my/a.conf:3: ca = /my/not.pem holds no certificate in PEM form");
 }
