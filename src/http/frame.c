@@ -165,6 +165,15 @@ static int check_field(const struct frame *f, const struct frame_field *fd, stru
 	return 0;
 }
 
+static size_t count_of(const struct frame *f, enum frame_tag tag)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		n += f->field[i].tag == tag;
+	return n;
+}
+
 static int check_counts(const struct frame *f, struct err **err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -172,7 +181,7 @@ static int check_counts(const struct frame *f, struct err **err)
 
 		if (rules[i].type != f->type)
 			continue;
-		n = frame_count(f, (enum frame_tag)rules[i].tag);
+		n = count_of(f, (enum frame_tag)rules[i].tag);
 		if (n < rules[i].min || n > rules[i].max)
 			return bad(err, f, n ? "too many of a field" : "a field is missing", rules[i].tag);
 	}
@@ -215,7 +224,8 @@ int frame_decode(const uint8_t *msg, size_t len, bool from_child, struct frame *
 	return 0;
 }
 
-const struct frame_field *frame_get(const struct frame *f, enum frame_tag tag)
+/* First field of this tag, NULL when there is none. */
+static const struct frame_field *first(const struct frame *f, enum frame_tag tag)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		if (f->field[i].tag == tag)
@@ -224,18 +234,9 @@ const struct frame_field *frame_get(const struct frame *f, enum frame_tag tag)
 	return NULL;
 }
 
-size_t frame_count(const struct frame *f, enum frame_tag tag)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->n; i++)
-		n += f->field[i].tag == tag;
-	return n;
-}
-
 uint32_t frame_u32(const struct frame *f, enum frame_tag tag)
 {
-	const struct frame_field *fd = frame_get(f, tag);
+	const struct frame_field *fd = first(f, tag);
 	struct rd r = RD_INIT(fd ? fd->data : NULL, fd ? fd->len : 0);
 
 	return fd ? rd_u32be(&r) : 0;
@@ -243,7 +244,7 @@ uint32_t frame_u32(const struct frame *f, enum frame_tag tag)
 
 uint64_t frame_u64(const struct frame *f, enum frame_tag tag)
 {
-	const struct frame_field *fd = frame_get(f, tag);
+	const struct frame_field *fd = first(f, tag);
 	struct rd r = RD_INIT(fd ? fd->data : NULL, fd ? fd->len : 0);
 
 	return fd ? rd_u64be(&r) : 0;
@@ -262,7 +263,7 @@ static char *dup_field(const struct frame_field *fd)
 
 char *frame_dup(const struct frame *f, enum frame_tag tag, bool *failed)
 {
-	const struct frame_field *fd = frame_get(f, tag);
+	const struct frame_field *fd = first(f, tag);
 	char *s;
 
 	if (!fd)
@@ -293,7 +294,7 @@ char **frame_dup_all(const struct frame *f, enum frame_tag tag, bool *failed)
 
 void frame_copy(const struct frame *f, enum frame_tag tag, char *out, size_t cap)
 {
-	const struct frame_field *fd = frame_get(f, tag);
+	const struct frame_field *fd = first(f, tag);
 	size_t n = fd ? fd->len : 0;
 
 	if (n >= cap)

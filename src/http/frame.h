@@ -98,9 +98,6 @@ void frame_end(struct buf *b);
 
 /* from_child says which half of the types is acceptable. */
 int frame_decode(const uint8_t *msg, size_t len, bool from_child, struct frame *ret, struct err **err);
-/* First field of this tag, NULL when there is none. */
-const struct frame_field *frame_get(const struct frame *f, enum frame_tag tag);
-size_t frame_count(const struct frame *f, enum frame_tag tag);
 /* 0 when absent (optional numbers mean that). */
 uint32_t frame_u32(const struct frame *f, enum frame_tag tag);
 uint64_t frame_u64(const struct frame *f, enum frame_tag tag);

@@ -6,13 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
-
 #define STORE_PASSPHRASE_MIN 16 /* contracts.md 2 */
 
 /* "default:web-042:root" -> "default/web-042/root"; false when it is not the file of a resource. */
 bool store_name_of_file(const char *file, char *out, size_t cap);
-/* Any spelling of a resource -> its file. ERR_CONFIG. */
-int store_file_of_name(const char *name, char *out, size_t cap, struct err **err);
 
 #endif

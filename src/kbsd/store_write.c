@@ -38,7 +38,8 @@ bool store_name_of_file(const char *file, char *out, size_t cap)
 	       strcmp(uri.path, out) == 0;
 }
 
-int store_file_of_name(const char *name, char *out, size_t cap, struct err **err)
+/* Any spelling of a resource -> its file. ERR_CONFIG. */
+static int file_of_name(const char *name, char *out, size_t cap, struct err **err)
 {
 	struct resource_uri uri;
 
@@ -113,7 +114,7 @@ int store_add(int dirfd, const char *name, const struct secret *content, const s
 	_cleanup_close_ int lock = -1;
 	char file[256];
 
-	if (store_file_of_name(name, file, sizeof(file), err) < 0 || check_content(content, rules, err) < 0 ||
+	if (file_of_name(name, file, sizeof(file), err) < 0 || check_content(content, rules, err) < 0 ||
 	    lock_directory(dirfd, &lock, err) < 0)
 		return -1;
 	if (!rules->replace && faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -139,7 +140,7 @@ int store_remove(int dirfd, const char *name, struct err **err)
 	_cleanup_close_ int lock = -1;
 	char file[256];
 
-	if (store_file_of_name(name, file, sizeof(file), err) < 0 || lock_directory(dirfd, &lock, err) < 0)
+	if (file_of_name(name, file, sizeof(file), err) < 0 || lock_directory(dirfd, &lock, err) < 0)
 		return -1;
 	if (unlinkat(dirfd, file, 0) < 0)
 		return err_set_errno(err, ERR_CONFIG, "resource", errno, "cannot remove %s", name);

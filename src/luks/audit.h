@@ -69,8 +69,6 @@ const json_t *json_only_member(const json_t *obj, const char **ret_name);
 bool header_parse(struct audit *a, const uint8_t *area, size_t len, struct luks_header *ret);
 /* audit_*.c: H5-H11 over the JSON. data_offset as implied by H3. */
 void audit_json(struct audit *a, const json_t *json, uint64_t data_offset);
-void audit_config(struct audit *a, const json_t *root, uint64_t data_offset);   /* H5 */
-void audit_tokens(struct audit *a, const json_t *root);				/* H11 */
 void audit_segments(struct audit *a, const json_t *root, uint64_t data_offset); /* H6 */
 void audit_keyslots(struct audit *a, const json_t *root, uint64_t data_offset); /* H7, H8 */
 void audit_kdf(struct audit *a, const char *slot, const json_t *kdf);		/* H9 */

@@ -44,7 +44,8 @@ static void check_flags(struct audit *a, const json_t *flags)
 	audit_fail_strict(a, "H5", "flags", flags, "absent");
 }
 
-void audit_config(struct audit *a, const json_t *root, uint64_t data_offset)
+/* H5 */
+static void check_config(struct audit *a, const json_t *root, uint64_t data_offset)
 {
 	static const char *const top[] = { "keyslots", "tokens", "segments", "digests", "config", NULL };
 	static const char *const required[] = { "json_size", "keyslots_size", NULL };
@@ -68,7 +69,8 @@ void audit_config(struct audit *a, const json_t *root, uint64_t data_offset)
 	check_flags(a, json_object_get(config, "flags"));
 }
 
-void audit_tokens(struct audit *a, const json_t *root)
+/* H11 */
+static void check_tokens(struct audit *a, const json_t *root)
 {
 	const json_t *tokens = json_object_get(root, "tokens");
 	const char *name;
@@ -92,9 +94,9 @@ void audit_tokens(struct audit *a, const json_t *root)
 
 void audit_json(struct audit *a, const json_t *json, uint64_t data_offset)
 {
-	audit_config(a, json, data_offset);
+	check_config(a, json, data_offset);
 	audit_segments(a, json, data_offset);
 	audit_keyslots(a, json, data_offset);
 	audit_digests(a, json);
-	audit_tokens(a, json);
+	check_tokens(a, json);
 }

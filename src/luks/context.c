@@ -15,7 +15,7 @@ static void log_callback(int level, const char *msg, void *usrptr)
 	log_debug("libcryptsetup: %.*s", (int)(len > 256 ? 256 : len), msg);
 }
 
-void context_log_setup(void)
+static void set_up_library(void)
 {
 	crypt_set_log_callback(NULL, log_callback, NULL);
 	crypt_token_external_disable();
@@ -27,7 +27,7 @@ int context_open(const struct luks_header *h, const char *data_path, struct cryp
 	char path[40];
 	int r;
 
-	context_log_setup();
+	set_up_library();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", h->memfd);
 	r = crypt_init_data_device(&cd, path, data_path);
 	if (r < 0)

@@ -12,10 +12,8 @@
 
 #include "luks/header.h"
 
-/* crypt_init_data_device and crypt_load. ERR_INTEGRITY "H13" when the library refuses the header, ERR_INTERNAL otherwise. */
+/* crypt_init_data_device and crypt_load; the library's messages go to our debug log. ERR_INTEGRITY "H13" when the library refuses the header, ERR_INTERNAL otherwise. */
 int context_open(const struct luks_header *h, const char *data_path, struct crypt_device **ret, struct err **err);
-/* The library's messages go to our debug log. */
-void context_log_setup(void);
 void context_freep(struct crypt_device **cd);
 #define _cleanup_context_ __attribute__((cleanup(context_freep)))
 

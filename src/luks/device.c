@@ -12,7 +12,8 @@
 #include "base/text.h"
 #include "luks/device_impl.h"
 
-int device_spec_parse(const char *text, struct device_spec *ret, struct err **err)
+/* "UUID=..." and so on; quotes around the value are not taken. ERR_CONFIG "device-spec". */
+static int spec_parse(const char *text, struct device_spec *ret, struct err **err)
 {
 	static const struct {
 		const char *prefix;
@@ -124,7 +125,7 @@ int device_find(int root_fd, const char *spec_text, bool allow_file, struct luks
 	char **hits = NULL;
 	int r = -1;
 
-	if (device_spec_parse(spec_text, &spec, err) < 0)
+	if (spec_parse(spec_text, &spec, err) < 0)
 		return -1;
 	if (spec.key == DEVICE_PATH)
 		return device_open(root_fd, spec.value, allow_file, ret, err);

@@ -12,8 +12,6 @@ struct device_spec {
 	const char *value;
 };
 
-/* "UUID=..." and so on; quotes around the value are not taken. ERR_CONFIG "device-spec". */
-int device_spec_parse(const char *text, struct device_spec *ret, struct err **err);
 /* What openat() takes for an absolute path below root_fd; unchanged when root_fd is AT_FDCWD. */
 const char *device_below(int root_fd, const char *path);
 /* A node below root_fd (absolute path) or below the working directory. ERR_DEVICE "device-absent", "device-unreadable". */

@@ -114,7 +114,9 @@ static bool is_configfs(int root_fd)
 	return fd >= 0 && fstatfs(fd, &st) == 0 && (unsigned long)st.f_type == CONFIGFS_MAGIC;
 }
 
-int tsm_available(const struct tee_env *env, struct buf *why)
+/* Mounts configfs if it is not there, allowed and possible; 0 when the report directory is there. Otherwise -1 and one
+ * reason (no newline) appended to why. */
+static int available(const struct tee_env *env, struct buf *why)
 {
 	if (report_dir_exists(env->root_fd))
 		return 0;
@@ -178,7 +180,7 @@ enum tee_presence tsm_probe(const struct tee_env *env, const char *want, struct 
 	struct tsm_request *q _cleanup_shared_ = NULL;
 	_cleanup_err_ struct err *e = NULL;
 
-	if (tsm_available(env, why) < 0)
+	if (available(env, why) < 0)
 		return TEE_ABSENT;
 	q = request_new(want);
 	if (!q) {
@@ -201,7 +203,7 @@ int tsm_report(const struct tee_env *env, const struct tee_job *job, enum tee_ki
 	struct tsm_request *q _cleanup_shared_ = NULL;
 	struct buf why _cleanup_buf_ = BUF_INIT(512);
 
-	if (tsm_available(env, &why) < 0)
+	if (available(env, &why) < 0)
 		return err_set(err, ERR_NOEVIDENCE, "tee-driver", "%s: %s", job->what, buf_cstr(&why) ? buf_cstr(&why) : "?");
 	q = request_new(want);
 	if (!q)

@@ -59,14 +59,11 @@ unsigned int tsm_sweep(int report_dir);
  * vmpck), ERR_BUSY (ids tee-busy, tee-slow, tee-interrupted, generation), ERR_NOMEM. */
 int tsm_judge(const struct tsm_request *q, enum tee_kind kind, struct err **err);
 
-/* Mounts configfs if it is not there, allowed and possible; 0 when the report directory is there. Otherwise -1 and one
- * reason (no newline) appended to why. */
-int tsm_available(const struct tee_env *env, struct buf *why);
 /* Asks the kernel for the provider's name, in a child for at most a few seconds (mkdir waits for a request in flight).
  * TEE_PRESENT: it is `want`. TEE_DRIVER_MISSING: the interface is there without any provider, or it does not answer.
  * TEE_ABSENT: another one, no interface, no right to use it. Appends one reason. */
 enum tee_presence tsm_probe(const struct tee_env *env, const char *want, struct buf *why);
-/* A whole request through the worker; the result has been judged. Frees with tee_shared_free(&q->shared). */
+/* A whole request through the worker; the result has been judged. The caller frees it: _cleanup_shared_. */
 int tsm_report(const struct tee_env *env, const struct tee_job *job, enum tee_kind kind, const char *want,
 	       const uint8_t data[static TEE_REPORT_DATA], struct deadline d, struct tsm_request **ret, struct err **err);
 

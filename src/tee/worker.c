@@ -31,15 +31,12 @@ void *tee_shared_new(size_t size)
 	return s;
 }
 
-void tee_shared_free(struct tee_shared *s)
-{
-	if (s)
-		munmap(s, s->size);
-}
-
 void tee_shared_freep(void *p)
 {
-	tee_shared_free(*(struct tee_shared **)p);
+	struct tee_shared *s = *(struct tee_shared **)p;
+
+	if (s)
+		munmap(s, s->size);
 }
 
 void tee_worker_pause_ms(unsigned int ms)

@@ -45,7 +45,6 @@ struct tee_job {
 
 /* Zeroed memory (page aligned) of this size that a child shares; NULL when there is none. */
 void *tee_shared_new(size_t size);
-void tee_shared_free(struct tee_shared *s);
 #define _cleanup_shared_ __attribute__((cleanup(tee_shared_freep)))
 void tee_shared_freep(void *p);
 

@@ -140,7 +140,7 @@ bool cert_pool_has(const struct cert_pool *p, const char *cn)
 	return cert_pool_next(p, cn, &from) != NULL;
 }
 
-void cert_name(const X509_NAME *name, char out[static CERT_NAME_MAX])
+static void common_name(const X509_NAME *name, char out[static CERT_NAME_MAX])
 {
 	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
 	unsigned char *text = NULL;
@@ -158,12 +158,12 @@ void cert_name(const X509_NAME *name, char out[static CERT_NAME_MAX])
 
 void cert_subject(const X509 *x, char out[static CERT_NAME_MAX])
 {
-	cert_name(X509_get_subject_name(x), out);
+	common_name(X509_get_subject_name(x), out);
 }
 
 void cert_issuer(const X509 *x, char out[static CERT_NAME_MAX])
 {
-	cert_name(X509_get_issuer_name(x), out);
+	common_name(X509_get_issuer_name(x), out);
 }
 
 int cert_sha256(const X509 *x, uint8_t out[static 32], struct err **err)

@@ -31,7 +31,6 @@ X509 *cert_pool_next(const struct cert_pool *p, const char *cn, size_t *from);
 bool cert_pool_has(const struct cert_pool *p, const char *cn);
 
 /* The one common name, printable and cut; "" when there is none, or more than one. */
-void cert_name(const X509_NAME *name, char out[static CERT_NAME_MAX]);
 void cert_subject(const X509 *x, char out[static CERT_NAME_MAX]);
 void cert_issuer(const X509 *x, char out[static CERT_NAME_MAX]);
 int cert_sha256(const X509 *x, uint8_t out[static 32], struct err **err);

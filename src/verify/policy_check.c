@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "verify/policy_rule.h"
 
-bool policy_rule_pins(const struct policy_rule *r, const char *field, bool nonzero)
+static bool pins(const struct policy_rule *r, const char *field, bool nonzero)
 {
 	bool found = false;
 
@@ -74,26 +74,26 @@ static int check_covers(const struct policy_rule *r, const char *file, struct er
 	/* The host could start any kernel and initrd below a genuine firmware. */
 	if (r->tee == TEE_SNP)
 		return fail(err, file, r->covers_line, "covers = firmware: the host could change the initrd; snp rules need kernel+initrd+cmdline");
-	if (!policy_rule_pins(r, "rtmr1", false) || !policy_rule_pins(r, "rtmr2", false))
+	if (!pins(r, "rtmr1", false) || !pins(r, "rtmr2", false))
 		return fail(err, file, r->covers_line, "covers = firmware needs rtmr1 and rtmr2, which hold kernel and initrd");
 	return 0;
 }
 
 static bool bound(const struct policy_rule *r)
 {
-	return r->bind_init_data || policy_rule_pins(r, "host-data", true) || policy_rule_pins(r, "mrconfigid", true) ||
-	       policy_rule_pins(r, "report-id", true) || policy_rule_pins(r, "chip-id", true) ||
-	       (policy_rule_pins(r, "id-key-digest", true) &&
-		(policy_rule_pins(r, "family-id", true) || policy_rule_pins(r, "image-id", true)));
+	return r->bind_init_data || pins(r, "host-data", true) || pins(r, "mrconfigid", true) ||
+	       pins(r, "report-id", true) || pins(r, "chip-id", true) ||
+	       (pins(r, "id-key-digest", true) &&
+		(pins(r, "family-id", true) || pins(r, "image-id", true)));
 }
 
 int policy_rule_check(const struct policy_rule *r, const char *file, struct err **err)
 {
 	if (check_tee(r, file, err) < 0 || check_covers(r, file, err) < 0 || check_tcb(r, file, err) < 0)
 		return -1;
-	if (r->tee == TEE_SNP && !policy_rule_pins(r, "measurement", true) && !policy_rule_pins(r, "id-key-digest", true))
+	if (r->tee == TEE_SNP && !pins(r, "measurement", true) && !pins(r, "id-key-digest", true))
 		return fail(err, file, r->line, "no measurement (nor id-key-digest): any guest would be accepted");
-	if (r->tee == TEE_TDX && !policy_rule_pins(r, "mrtd", true))
+	if (r->tee == TEE_TDX && !pins(r, "mrtd", true))
 		return fail(err, file, r->line, "no mrtd: any guest would be accepted");
 	if (r->shared || bound(r))
 		return 0;

@@ -69,7 +69,6 @@ struct policy {
 int policy_rule_set(struct policy_rule *r, const char *key, const char *value, unsigned int line, struct err **err);
 /* What makes a rule complete. ERR_CONFIG with "FILE:LINE: ". */
 int policy_rule_check(const struct policy_rule *r, const char *file, struct err **err);
-bool policy_rule_pins(const struct policy_rule *r, const char *field, bool nonzero);
 /* Three segments, each a name or (in a pattern) `*`. */
 bool policy_resource_ok(const char *s, bool pattern);
 bool policy_pattern_matches(const char *pattern, const char *resource);

@@ -13,7 +13,8 @@
 
 #define KDS "https://kdsintf.amd.com/"
 
-void store_hwid(const struct snp_report *r, char out[static 129])
+/* Chip id as the key server writes it: 128 hex digits, 16 on Turin. */
+static void chip_text(const struct snp_report *r, char out[static 129])
 {
 	hex_encode(r->chip_id, r->turin_layout ? 8 : sizeof(r->chip_id), out);
 }
@@ -23,7 +24,7 @@ void store_vcek_url(const struct snp_report *r, char out[static KDS_URL_MAX])
 	const struct snp_tcb *t = &r->reported_tcb;
 	char hwid[129], fmc[16] = "";
 
-	store_hwid(r, hwid);
+	chip_text(r, hwid);
 	if (r->turin_layout)
 		snprintf(fmc, sizeof(fmc), "fmcSPL=%02u&", t->fmc);
 	snprintf(out, KDS_URL_MAX, KDS "vcek/v1/%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u",
@@ -60,7 +61,7 @@ int store_read_vcek(const char *dir, const struct snp_report *r, struct cert_poo
 	char hwid[129], fmc[16] = "", name[256];
 	int found;
 
-	store_hwid(r, hwid);
+	chip_text(r, hwid);
 	if (r->turin_layout)
 		snprintf(fmc, sizeof(fmc), "_fmc%02u", t->fmc);
 	snprintf(name, sizeof(name), "vcek/%s/bl%02u_tee%02u_snp%02u_ucode%02u%s_vcek.der", hwid, t->bootloader, t->tee, t->snp,

@@ -8,8 +8,6 @@
 
 #define KDS_URL_MAX 320
 
-/* Chip id as the key server writes it: 128 hex digits, 16 on Turin. */
-void store_hwid(const struct snp_report *r, char out[static 129]);
 void store_vcek_url(const struct snp_report *r, char out[static KDS_URL_MAX]);
 void store_chain_url(const struct snp_report *r, char out[static KDS_URL_MAX]);
 /* DIR/vcek/HWID/bl.._tee.._snp.._ucode..[_fmc..]_vcek.der, then DIR/vcek/HWID/vcek.der. Absent files are no error; one

@@ -23,7 +23,7 @@ void edit_checksum(uint8_t copy[static EDIT_HDR_SIZE])
 	memcpy(copy + OFF_CSUM, md, sizeof(md));
 }
 
-void edit_load(struct edit *e, const char *image)
+static void load(struct edit *e, const char *image)
 {
 	json_error_t je;
 	int fd = open(image, O_RDONLY | O_CLOEXEC);
@@ -50,7 +50,8 @@ void edit_free(struct edit *e)
 	e->json = NULL;
 }
 
-void edit_put_json(struct edit *e, int which, const char *text, size_t len)
+/* JSON text into the area of one copy (0, 1) or both (-1); the checksum is made right. */
+static void put_json(struct edit *e, int which, const char *text, size_t len)
 {
 	if (len >= JSON_AREA)
 		errx(99, "JSON of %zu bytes does not fit", len);
@@ -93,7 +94,7 @@ void edit_make(struct edit *e, const char *json, size_t len)
 		memcpy(p + 168, "6f1c9d3e-0000-4000-8000-000000000001", 36);
 		put_be(p + 256, (uint64_t)i * EDIT_HDR_SIZE, 8);
 	}
-	edit_put_json(e, -1, json, len);
+	put_json(e, -1, json, len);
 }
 
 /* The object that holds the last member of a dotted path; *ret_key is that member's name. */
@@ -138,7 +139,7 @@ static void flush_json(struct edit *e, int which)
 
 	while ((p = strstr(text, "\"" DUP_MARK)))
 		memmove(p + 1, p + 1 + strlen(DUP_MARK), strlen(p + 1 + strlen(DUP_MARK)) + 1);
-	edit_put_json(e, which, text, strlen(text));
+	put_json(e, which, text, strlen(text));
 	free(text);
 }
 
@@ -206,7 +207,7 @@ void edit_run(const char *image, const char *const *argv)
 	struct edit e;
 	int which = -1;
 
-	edit_load(&e, image);
+	load(&e, image);
 	for (; *argv; argv++) {
 		const char *op = argv[0], *x = argv[1], *y = x ? argv[2] : NULL;
 

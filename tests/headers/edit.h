@@ -18,12 +18,9 @@ struct edit {
 	json_t *json; /* of the first copy */
 };
 
-void edit_load(struct edit *e, const char *image);
 /* From nothing: two valid copies around this JSON text (for fuzzing). */
 void edit_make(struct edit *e, const char *json, size_t len);
 void edit_checksum(uint8_t copy[static EDIT_HDR_SIZE]);
-/* JSON text into the area of one copy (0, 1) or both (-1); the checksum is made right. */
-void edit_put_json(struct edit *e, int which, const char *text, size_t len);
 void edit_save(const struct edit *e, const char *image);
 void edit_free(struct edit *e);
 

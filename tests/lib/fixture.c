@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-const char *test_srcdir(void)
+/* Set by make check; else the current directory. */
+static const char *top_srcdir(void)
 {
 	const char *dir = getenv("TOP_SRCDIR");
 
@@ -18,7 +19,7 @@ bool fixtures_present(void)
 	char path[PATH_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/../shared/fixtures/README.md", test_srcdir());
+	snprintf(path, sizeof(path), "%s/../shared/fixtures/README.md", top_srcdir());
 	return stat(path, &st) == 0;
 }
 
@@ -57,14 +58,6 @@ uint8_t *fixture_read(const char *rel, size_t *ret_len)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/../shared/fixtures/%s", test_srcdir(), rel);
-	return read_path(path, ret_len);
-}
-
-uint8_t *testdata_read(const char *rel, size_t *ret_len)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/tests/%s", test_srcdir(), rel);
+	snprintf(path, sizeof(path), "%s/../shared/fixtures/%s", top_srcdir(), rel);
 	return read_path(path, ret_len);
 }

@@ -10,14 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* $TOP_SRCDIR (set by make check), else the current directory. */
-const char *test_srcdir(void);
 bool fixtures_present(void);
 /* Prints the TAP skip line and exits 0 when the fixtures are absent: first statement of main(). */
 void fixtures_or_skip(void);
 /* Whole file below ../shared/fixtures; exits with a message when it is missing. free() it. NUL added. */
 uint8_t *fixture_read(const char *rel, size_t *ret_len);
-/* Whole file below tests/. */
-uint8_t *testdata_read(const char *rel, size_t *ret_len);
 
 #endif
