@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "http/transport.h"
 #include "tests/loopback/faultkbs.h"
+#include "tests/loopback/transport_check.h"
 
 static struct testca *ca;
 static struct testcert cert;
@@ -29,18 +30,7 @@ static void reducer(const char *method, const char *path, unsigned int status, c
 
 static struct transport *start(void)
 {
-	const char *urls[] = { server.url, NULL }, *pin[] = { cert.pin, NULL };
-	const struct transport_config conf = { .urls = urls, .pins = pin };
-	struct transport *t = NULL;
-
-	assert_int_equal(transport_start(reducer, &t, NULL), 0);
-	assert_int_equal(transport_configure(t, &conf, NULL), 0);
-	return t;
-}
-
-static void ask(struct transport *t, const char *path, uint64_t ms, struct transport_reply *reply)
-{
-	assert_int_equal(transport_request(t, 0, "GET", path, NULL, true, deadline_in_ms(ms), reply, NULL), 0);
+	return transport_to(&server, &cert, reducer);
 }
 
 static void *cancel_soon(void *arg)
