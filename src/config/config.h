@@ -92,7 +92,7 @@ const struct config_volume *config_find_volume(const struct config *c, const cha
 int config_need_volume(const struct config *c, const char *name, const struct config_volume **ret, struct err **err);
 const struct config_kbs *config_find_kbs(const struct config *c, const char *name);
 /* Effective configuration as INI that parses to the same again, each line with `; FILE:LINE` above (or `; default`); as JSON
- * {"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"volume":[...]}, a list key has an array. */
+ * {"version":1,"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"volume":[...]}, a list key has an array. */
 int config_show(const struct config *c, bool json, struct buf *out, struct err **err);
 
 /* Template values for `secret =`: luks.uuid, init-data.KEY, smbios.uuid (contracts.md 7). */

@@ -88,7 +88,7 @@ static json_t *section_json(const struct config_section *s)
 
 static int show_json(const struct config *c, struct buf *out, struct err **err)
 {
-	json_t *root = json_pack("{s:n, s:[], s:[]}", "agent", "kbs", "volume");
+	json_t *root = json_pack("{s:i, s:n, s:[], s:[]}", "version", 1, "agent", "kbs", "volume");
 	char *text;
 	int r = root ? 0 : -1;
 

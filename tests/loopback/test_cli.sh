@@ -214,6 +214,16 @@ if command -v cryptsetup >/dev/null; then
 		ends 9 "$agent" check torn.img
 		ends 9 "$agent" document torn.img --name root --key-file bad/passphrase
 	done
+	for words in "check good.img:volumes name device profile result findings uuid cipher keyslots" "status:boot_id result exit cap volumes" \
+		"explain root --config /etc/good.conf:volume usable steps step ok text hint" \
+		"config --check --config /etc/good.conf:ok volumes crypttab id message hint" \
+		"config --show --config /etc/good.conf:agent kbs volume origin settings value"; do
+		# shellcheck disable=SC2086 # words
+		ends 0 "$agent" ${words%%:*} --json
+		for member in version ${words#*:}; do
+			grep -q "\"$member\":" out || echo "no $member in ${words%%:*} --json" >>problems
+		done
+	done
 	ends 0 "$agent" check good.img
 	ends 0 "$agent" document good.img --name root --key-file bad/passphrase --pins
 	ends 6 "$agent" document good.img --name root --key-file bad/random
