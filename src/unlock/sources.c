@@ -39,7 +39,7 @@ static int load_init_data(struct collector *c, bool needed, struct err **err)
 	if (!c->init_data)
 		return err_nomem(err);
 	if (init_data_parse(c->init_data_text, strlen(c->init_data_text), c->init_data, err) < 0)
-		return err_wrap(err, "init-data");
+		return -1;
 	return 0;
 }
 
