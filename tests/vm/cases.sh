@@ -11,7 +11,7 @@ VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-li
 case_stock()
 {
 	title "$1" "stock initramfs and a passphrase: opens the host's null-cipher disk" || return 0
-	machine 6.12 initrd-stock -- quiet
+	machine 6.12 initrd-stock
 	launch null-cipher.img
 	expect_root
 }
@@ -20,7 +20,7 @@ case_success()
 {
 	title "$1" "root opened by SEV-SNP evidence from configfs-tsm, kernel 6.12" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	server "$(rule snp default/test/root)"
 	launch root.img
 	expect_root
@@ -38,7 +38,7 @@ case_two_volumes()
 	title "$1" "two volumes opened with one handshake" || return 0
 	tee snp
 	with_config two-volumes.conf
-	machine 6.12 initrd -- quiet ip=10.0.2.15::10.0.2.9:255.255.255.0:::none
+	machine 6.12 initrd -- ip=10.0.2.15::10.0.2.9:255.255.255.0:::none
 	server "$(rule snp default/test/root; rule snp default/test/data)"
 	launch root.img data.img
 	expect_root
@@ -56,9 +56,9 @@ case_wrong_measurement()
 {
 	title "$1" "wrong measurement: refused, machine off" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	server "$(rule snp default/test/root)"
-	machine 6.12 initrd-6.12 -- quiet init=/bin/sh
+	machine 6.12 initrd-6.12 -- init=/bin/sh
 	launch root.img
 	expect_no_root
 	expect_exit 4
@@ -72,7 +72,7 @@ case_other_server()
 	title "$1" "server with another certificate: identity error, machine off" || return 0
 	tee snp
 	with_config short-deadline.conf
-	machine 6.12 initrd -- quiet
+	machine 6.12 initrd
 	server_keys other
 	server "$(rule snp default/test/root)"
 	launch root.img
@@ -87,7 +87,7 @@ case_server_down()
 	title "$1" "server down until the deadline: machine off" || return 0
 	tee snp
 	with_config short-deadline.conf
-	machine 6.12 initrd -- quiet
+	machine 6.12 initrd
 	launch root.img
 	expect_no_root
 	expect_exit 5
@@ -100,7 +100,7 @@ case_null_cipher()
 {
 	title "$1" "null cipher: refused before a packet leaves, and nobody else opens it" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	server "$(rule snp default/test/root)"
 	launch null-cipher.img
 	expect_no_root
@@ -114,7 +114,7 @@ case_tdx()
 {
 	title "$1" "root opened by a TDX quote, kernel 6.12" || return 0
 	tee tdx
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	server "$(rule tdx default/test/root)"
 	launch root.img
 	expect_root
@@ -128,7 +128,7 @@ case_kernel_6_1()
 {
 	title "$1" "root opened by SEV-SNP evidence from /dev/sev-guest, kernel 6.1" || return 0
 	tee snp
-	machine 6.1 initrd-6.1 -- quiet
+	machine 6.1 initrd-6.1
 	server "$(rule snp default/test/root)"
 	launch root.img
 	expect_root
@@ -143,7 +143,7 @@ case_foreign_root()
 {
 	title "$1" "volume opened, but root= is the host's own disk: not mounted" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet root=/dev/vdb
+	machine 6.12 initrd-6.12 -- root=/dev/vdb
 	server "$(rule snp default/test/root)"
 	launch root.img plain-root.img
 	expect_server 1 'released default/test/root'
@@ -159,7 +159,7 @@ case_null_keyslot()
 {
 	title "$1" "key slot with the null cipher: refused before a packet leaves" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	server "$(rule snp default/test/root)"
 	launch null-keyslot.img
 	expect_no_root
@@ -173,7 +173,7 @@ case_on_failure_continue()
 	title "$1" "on-failure = continue: cryptroot gets no passphrase either" || return 0
 	tee snp
 	with_config continue.conf
-	machine 6.12 initrd -- quiet
+	machine 6.12 initrd
 	server ""
 	VM_SECONDS=200
 	launch root.img
@@ -185,7 +185,7 @@ case_on_failure_continue()
 case_no_evidence()
 {
 	title "$1" "no TEE: exit 11 before a packet leaves" || return 0
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	launch root.img
 	expect_no_root
 	expect_exit 11
@@ -198,7 +198,7 @@ case_broken_config()
 	title "$1" "broken configuration: machine restarted" || return 0
 	tee snp
 	with_config broken.conf
-	machine 6.12 initrd -- quiet
+	machine 6.12 initrd
 	launch root.img
 	expect_no_root
 	expect_console 'cryptattest: unlock ended with status 2'
@@ -211,7 +211,7 @@ case_two_links()
 {
 	title "$1" "two links, one of them dead: opened through the other" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet
+	machine 6.12 initrd-6.12
 	server "$(rule snp default/test/root)"
 	VM_QEMU="-netdev hubport,id=dead,hubid=1 -device virtio-net-pci,netdev=dead,romfile="
 	launch root.img
@@ -227,7 +227,7 @@ case_agent_killed()
 	title "$1" "agent killed while it waits for the server: machine off" || return 0
 	tee snp
 	with_config test.conf
-	machine 6.12 initrd -- quiet agent-killed
+	machine 6.12 initrd -- agent-killed
 	launch root.img
 	expect_no_root
 	expect_console 'cryptattest: unlock ended with status 137'
@@ -239,7 +239,7 @@ case_root_by_uuid()
 {
 	title "$1" "root=UUID= of the file system inside: mounted" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet "root=UUID=$VM_UUID_FILES"
+	machine 6.12 initrd-6.12 -- "root=UUID=$VM_UUID_FILES"
 	server "$(rule snp default/test/root)"
 	launch root.img
 	expect_root
@@ -250,7 +250,7 @@ case_duplicate_uuid()
 {
 	title "$1" "root=UUID= and the host's disk with the same UUID: ours or none" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- quiet "root=UUID=$VM_UUID_FILES"
+	machine 6.12 initrd-6.12 -- "root=UUID=$VM_UUID_FILES"
 	server "$(rule snp default/test/root)"
 	launch plain-root.img root.img
 	expect_server 1 'released default/test/root'

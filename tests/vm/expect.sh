@@ -41,7 +41,8 @@ machine()
 	[ ! -e "$CASE_DIR/$2" ] || VM_INITRD=$CASE_DIR/$2
 	shift 2
 	[ $# = 0 ] || shift
-	VM_COMMAND_LINE=$(vm_command_line "$@")
+	# Few words from the scripts, all of them from the kernel: it says what it mounts.
+	VM_COMMAND_LINE=$(vm_command_line quiet loglevel=7 "$@")
 }
 
 # rule snp|tdx RESOURCE: the policy section that releases it to this machine.
@@ -81,6 +82,7 @@ expect_no_console() { ! grep -E -m 1 -- "$1" "$CASE_DIR/console.txt" || fail "th
 # The encrypted root is mounted and init ran.
 expect_root()
 {
+	expect_console 'EXT4-fs [(]dm-[0-9]+[)]: mounted'
 	expect_console '^BOOTMARK begin'
 	expect_console '^root: /dev/mapper/root ext4'
 	expect_console "^mapping: root CRYPT-LUKS2-$(echo "$VM_UUID_ROOT" | tr -d -)-root"
