@@ -159,12 +159,6 @@ int keypair_generate(enum key_type type, struct keypair **ret, struct err **err)
 	return keypair_generate_until(type, &never, ret, err);
 }
 
-/* Without this OpenSSL would ask for a passphrase on the terminal. */
-static int no_passphrase(char *buf, int size, int rwflag, void *ctx)
-{
-	return -1;
-}
-
 int keypair_from_pem(const char *pem, size_t len, struct keypair **ret, struct err **err)
 {
 	_cleanup_ossl_(bio) BIO *bio = NULL;
@@ -175,7 +169,7 @@ int keypair_from_pem(const char *pem, size_t len, struct keypair **ret, struct e
 	bio = BIO_new_mem_buf(pem, (int)len);
 	if (!bio)
 		return ossl_err(err, ERR_NOMEM, "crypto", "reading a private key");
-	pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	pkey = PEM_read_bio_PrivateKey(bio, NULL, ossl_no_passphrase, NULL);
 	if (!pkey)
 		return ossl_err(err, ERR_CONFIG, "key-pem", "not an unencrypted PEM private key");
 	ossl_forget();

@@ -9,6 +9,11 @@ void ossl_forget(void)
 	ERR_clear_error();
 }
 
+int ossl_no_passphrase(char *buf, int size, int rwflag, void *ctx)
+{
+	return -1;
+}
+
 int ossl_err(struct err **err, enum err_class cls, const char *id, const char *fmt, ...)
 {
 	unsigned long code = ERR_peek_last_error();

@@ -21,6 +21,8 @@
  * ERR_NOMEM whatever class was asked for. Returns -1. */
 int ossl_err(struct err **err, enum err_class cls, const char *id, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* For every PEM_read_*: a block that claims to be encrypted would make OpenSSL ask for a passphrase at the terminal. */
+int ossl_no_passphrase(char *buf, int size, int rwflag, void *ctx);
 /* Empties the queue where a failure is an answer, not an error. */
 void ossl_forget(void);
 

@@ -206,6 +206,12 @@ void tls_install(void *ssl_ctx, struct tls_check *check)
 	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_peer, check);
 }
 
+/* A block that claims to be encrypted would make OpenSSL ask on the console, which belongs to the host. */
+static int no_passphrase(char *buf, int size, int rwflag, void *ctx)
+{
+	return -1;
+}
+
 int tls_ca_check(const char *pem, struct err **err)
 {
 	__attribute__((cleanup(free_bio))) BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -214,7 +220,7 @@ int tls_ca_check(const char *pem, struct err **err)
 	if (!bio)
 		return err_nomem(err);
 	for (;;) {
-		__attribute__((cleanup(free_x509))) X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		__attribute__((cleanup(free_x509))) X509 *cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
 		unsigned long e = ERR_peek_last_error();
 
 		if (cert) {

@@ -185,7 +185,7 @@ static void names_free(GENERAL_NAMES **p)
 int certs_names(const char *cert_pem, size_t len, struct cert_names *ret, struct err **err)
 {
 	_cleanup_ossl_(bio) BIO *bio = BIO_new_mem_buf(cert_pem, (int)len);
-	_cleanup_ossl_(x509) X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	_cleanup_ossl_(x509) X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, ossl_no_passphrase, NULL) : NULL;
 	_cleanup_(names_free) GENERAL_NAMES *list = NULL;
 	struct cert_names names = { 0 };
 

@@ -9,17 +9,10 @@
 #include "crypto/ossl.h"
 #include "kbsd/certs.h"
 
-/* An encrypted key would make OpenSSL ask on the terminal; a server has none. */
-static int no_passphrase(char *buf, int size, int rwflag, void *u)
-{
-	(void)buf, (void)size, (void)rwflag, (void)u;
-	return -1;
-}
-
 int certs_read_key(const struct secret *pem, EVP_PKEY **ret, struct err **err)
 {
 	_cleanup_ossl_(bio) BIO *bio = BIO_new_mem_buf(secret_cdata(pem), (int)secret_len(pem));
-	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, ossl_no_passphrase, NULL) : NULL;
 
 	if (!key)
 		return ossl_err(err, ERR_CONFIG, "certificate", "cannot read the private key");
@@ -63,13 +56,13 @@ static int restrict_protocol(SSL_CTX *ctx, struct err **err)
 static int use_chain(SSL_CTX *ctx, const char *pem, size_t len, int64_t *ret_not_after, struct err **err)
 {
 	_cleanup_ossl_(bio) BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	_cleanup_ossl_(x509) X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+	_cleanup_ossl_(x509) X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, ossl_no_passphrase, NULL) : NULL;
 	X509 *more;
 	struct tm tm;
 
 	if (!leaf || !SSL_CTX_use_certificate(ctx, leaf))
 		return ossl_err(err, ERR_CONFIG, "certificate", "cannot read the certificate");
-	while ((more = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+	while ((more = PEM_read_bio_X509(bio, NULL, ossl_no_passphrase, NULL))) {
 		if (!SSL_CTX_add0_chain_cert(ctx, more)) {
 			X509_free(more);
 			return ossl_err(err, ERR_CONFIG, "certificate", "cannot use the certificate chain");
@@ -110,7 +103,7 @@ int certs_check_bundle(const char *data, size_t len, struct err **err)
 
 	if (!bio)
 		return err_nomem(err);
-	while ((cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+	while ((cert = PEM_read_bio_X509(bio, NULL, ossl_no_passphrase, NULL))) {
 		X509_free(cert);
 		n++;
 	}

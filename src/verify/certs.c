@@ -47,12 +47,6 @@ static int add_der(struct cert_pool *p, const uint8_t *data, size_t len, const c
 	return 0;
 }
 
-/* Or OpenSSL would ask for one at the terminal, should the text claim to be encrypted. */
-static int no_passphrase(char *buf, int size, int rwflag, void *u)
-{
-	return -1;
-}
-
 /* 1: one block decoded, 0: no more, -1: malformed. */
 static int next_pem(BIO *mem, const struct cert_cache *cache, X509 **ret)
 {
@@ -61,7 +55,7 @@ static int next_pem(BIO *mem, const struct cert_cache *cache, X509 **ret)
 	unsigned long e;
 	long len;
 
-	if (!PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, mem, no_passphrase, NULL)) {
+	if (!PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, mem, ossl_no_passphrase, NULL)) {
 		e = ERR_peek_last_error();
 		ERR_clear_error();
 		return ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE ? 0 : -1;
