@@ -19,11 +19,12 @@ verify: base crypto wire evidence
 tee: base evidence
 config: base wire
 state: base wire
+vtpm: base crypto wire
 luks: base crypto wire
 kbs: base crypto wire http
 keysrc: base kbs
-unlock: base wire http net evidence tee config state luks keysrc
-cli: base crypto wire evidence verify tee config state luks kbs keysrc unlock
+unlock: base crypto wire http net evidence verify tee config state vtpm luks keysrc
+cli: base crypto wire evidence verify tee config state vtpm luks kbs keysrc unlock
 kbsd: base crypto wire evidence verify
 '
 
@@ -33,7 +34,8 @@ openssl/: crypto verify kbsd http/tls.c
 curl/: http/http_impl.h
 libcryptsetup.h: luks
 libdevmapper.h: luks
-jansson.h: wire evidence luks config/show.c state/state.c
+tss2/: vtpm
+jansson.h: wire evidence vtpm luks config/show.c state/state.c
 event2/: kbsd
 '
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * Sealing volumes' secrets to this machine's TPM, as the engine sees it. tpm-sealing.md as corrected by architecture.md 8 (C4-C7, C10,
+ * C15); luks-untrusted-host.md E5, P1-P2.
+ *
+ * Order of use: vtpm_open (nothing is trusted yet), vtpm_trust (the primary's Name is the one that the measured configuration or the
+ * hardware report names; from here on every command rides a session salted to it, parameters encrypted), then seal, unseal, cap.
+ * Nothing here reads a file or a configuration.
+ */
+#ifndef CRYPTATTEST_VTPM_VTPM_H
+#define CRYPTATTEST_VTPM_VTPM_H
+
+#include "vtpm/blob.h"
+
+#define PCR_SIGNERS_MAX 4
+
+/* The measured configuration's word on the policy that every sealed object must have. All pointers are the caller's. */
+struct vtpm_rules {
+	enum pcr_bank bank;
+	uint32_t pcrs;	      /* literal PCRs, without cap_pcr */
+	unsigned int cap_pcr; /* always in the policy, at zero (C6) */
+	/* Signed PCR policy (tpm-sealing.md 5.2): PEM SubjectPublicKeyInfo of the signer, NULL = none. */
+	const char *signer_pem;
+	uint32_t signed_pcrs; /* e.g. 1 << 11 */
+	const char *const *signatures; /* texts of tpm2-pcr-signature.json files, in order of preference; NULL-terminated or NULL */
+	uint32_t version_index; /* NV counter: a signed policy older than its value is refused by the TPM itself (PolicyNV); 0 = none */
+	uint32_t pin_index;	/* NV pin (C4); 0 = none */
+	uint32_t offline_index; /* NV counter of offline boots; 0 = none */
+	uint64_t offline_boots; /* how many after a sealing; 0 = without limit */
+	bool pin;		/* PolicyAuthValue */
+};
+
+struct vtpm;
+
+int vtpm_open(const struct tpm_access *access, int root_fd, struct deadline d, struct vtpm **ret, struct err **err);
+void vtpm_close(struct vtpm *v);
+void vtpm_closep(struct vtpm **v);
+#define _cleanup_vtpm_ __attribute__((cleanup(vtpm_closep)))
+struct tpm *vtpm_tpm(struct vtpm *v);
+
+/* Name of the storage primary as this TPM shows it now, with no proof: for `enroll` to print, and for messages. */
+int vtpm_primary_name(struct vtpm *v, struct tpm_name *ret, struct err **err);
+/* Opens the salted session to the primary of that Name: persistent 0x81000001 if it has it, else a transient one of the TCG template
+ * (made persistent only by vtpm_provision()). ERR_TPM "tpm-replaced" when this TPM has no such primary. */
+int vtpm_trust(struct vtpm *v, const struct tpm_name *primary, struct err **err);
+/* For `enroll`: CreatePrimary + EvictControl when 0x81000001 is empty. owner_auth may be NULL. */
+int vtpm_provision(struct vtpm *v, const struct secret *owner_auth, struct err **err);
+
+/* Is the cap register past its uncapped value? */
+int vtpm_capped(struct vtpm *v, const struct vtpm_rules *r, bool *ret, struct err **err);
+
+/*
+ * Seals for the PCR values that the next boot will have before its cap: `next`, or the current ones with the cap register at zero when
+ * NULL. At boot, uncapped, with next == NULL, creation data prove the origin; the NV pin is written when the rules have one. A trial
+ * unseal follows when the current state allows it. The payload's secret stays the caller's. ERR_CONFIG "pcrs-unmeasured" when the
+ * selected PCRs are all zero or all FF.
+ */
+int vtpm_seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_payload *payload, const struct secret *pin,
+	      const struct pcr_values *next, struct sealed_blob *ret, struct err **err);
+
+/* C4: how we know that this object was sealed by us in this machine's boot state. */
+enum sealed_origin {
+	ORIGIN_UNPROVEN, /* only a vk_id in the measured configuration can make it usable */
+	ORIGIN_CREATION, /* certified creation data: right PCRs, cap register at zero */
+	ORIGIN_NV_PIN,	 /* the index that only this boot state can write names this object */
+};
+
+/*
+ * Checks the public area (fixedTPM, fixedParent, no userWithAuth, our policy digest for the current PCRs: E5), proves the origin,
+ * counts the offline boot when `offline`, unseals. With need_origin an unproven object is refused before it is loaded (ERR_TPM
+ * "sealed-origin"). ERR_CAP "capped" when the cap register has moved. ERR_TPM "policy" when the PCRs differ: vtpm_explain() tells how.
+ * ERR_TPM "offline-budget" when the allowance is used up.
+ */
+int vtpm_unseal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, const struct secret *pin, bool need_origin,
+		bool offline, struct sealed_payload *ret, enum sealed_origin *ret_origin, struct err **err);
+
+/* Would vtpm_unseal() find policy, primary, origin and baseline as they are now? false: time to seal anew. Reads only. */
+int vtpm_current(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, bool *ret, struct err **err);
+
+/* What differs, one line per PCR: "PCR 9: sealed for 1f.., now 8a..". Appends to out; the caller adds events and causes. */
+int vtpm_explain(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, uint32_t *ret_differing,
+		 struct pcr_values *ret_now, struct err **err);
+
+/* NV housekeeping for `enroll`, `wipe` and the boot after an update; see nv.h for the indices' public areas. */
+int vtpm_raise_version(struct vtpm *v, const struct vtpm_rules *r, struct err **err);
+
+#endif
