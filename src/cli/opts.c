@@ -24,7 +24,7 @@ static const struct option_def {
 	{ "show", OPT_SHOW, FLAG, O(show), NULL, "print the effective configuration with file and line" },
 	{ "crypttab", OPT_CRYPTTAB, STRING, O(crypttab), "FILE", "also check that FILE's lines for our volumes always refuse" },
 	{ "config", OPT_CONFIG, STRING, O(config), "FILE|DIR", "read this instead of the installed configuration" },
-	{ "decode", OPT_DECODE, STRING, O(decode), "FILE", "decode a saved report, quote or Trustee evidence object" },
+	{ "decode", OPT_DECODE, STRING, O(decode), "FILE", "decode a saved report, quote, Trustee evidence object or Azure HCL report" },
 	{ "verify", OPT_VERIFY, STRING, O(verify), "FILE", "verify it; takes the options of `cryptattest-kbs verify`" },
 	{ "format", OPT_FORMAT, STRING, O(format), "trustee|raw", "trustee: the object a Trustee KBS takes; raw: bytes" },
 	{ "report-data", OPT_REPORT_DATA, STRING, O(report_data), "HEX", "up to 64 bytes, padded on the right with zeros" },

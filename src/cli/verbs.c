@@ -51,7 +51,7 @@ static const struct verb v_attest = { "attest", "", "handshake with the key brok
 static const struct verb v_evidence = {
 	"evidence", "[--decode FILE|--verify FILE ...]", "fetch, decode or verify a report or quote",
 	"Without --decode and --verify: asks this machine's TEE. FILE is a raw SNP report, a raw TDX quote or a Trustee\n"
-	"evidence object. --verify takes the options of `cryptattest-kbs verify` (--tee, --vek, --ca, --test-root, ...).\n\n"
+	"evidence object; --decode also reads the HCL report of an Azure vTPM. --verify takes the options of `cryptattest-kbs verify` (--tee, --vek, --ca, --test-root, ...).\n\n"
 	"  cryptattest evidence --decode report.bin --json\n"
 	"  cryptattest evidence --verify report.bin --vek vcek.der --ca ask_ark.pem",
 	OPT_DECODE | OPT_VERIFY | OPT_JSON | OPT_FORMAT | OPT_REPORT_DATA | OPT_OUTPUT | OPT_TIMINGS, 0, 0, false, true, cmd_evidence
