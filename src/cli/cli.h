@@ -52,6 +52,7 @@ struct cli {
 	struct config *config; /* NULL until cli_need_config() */
 	struct events *events;
 	struct transport *transport;
+	struct guardian *guardian; /* of verbs that map */
 };
 
 struct verb {

@@ -9,6 +9,7 @@
 #include "keysrc/keysrc.h"
 #include "state/state.h"
 #include "unlock/exitcode.h"
+#include "unlock/guardian.h"
 
 #define CAP_LOCK_WAIT_MS 60000
 
@@ -33,6 +34,8 @@ int cmd_unlock(struct cli *cli)
 								   "which volume? name one, or say --all");
 		return cli_fail(err);
 	}
+	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+		return cli_fail(err);
 	return run(cli, &opt);
 }
 
@@ -43,6 +46,9 @@ int cmd_recover(struct cli *cli)
 	const struct config_volume *v;
 	struct err *err = NULL;
 
+	/* Before the passphrase is read. */
+	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+		return cli_fail(err);
 	if (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, cli->opts.args[0], &v, &err) < 0)
 		return cli_fail(err);
 	if (keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, &err) < 0)

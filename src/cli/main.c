@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "kbs/session.h"
 #include "unlock/exitcode.h"
+#include "unlock/guardian.h"
 #include "wire/json.h"
 
 /*
@@ -117,6 +118,7 @@ static int run_verb(const struct verb *verb, struct cli *cli)
 		events_print_timings(cli->events, stderr);
 	events_free(cli->events);
 	transport_stop(cli->transport);
+	guardian_stop(cli->guardian);
 	config_free(cli->config);
 	close(cli->root_fd);
 	return code;

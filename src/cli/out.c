@@ -41,5 +41,6 @@ struct unlock_env cli_env(const struct cli *cli)
 				    .root_fd = cli->root_fd,
 				    .config = cli->config,
 				    .transport = cli->transport,
-				    .events = cli->events };
+				    .events = cli->events,
+				    .guardian = cli->guardian };
 }

@@ -41,6 +41,8 @@ struct mapper {
 	int (*list)(void *ctx, char ***ret, struct err **err);
 	/* Plain removal by name, for sweeping: never reads a header (boot-integration.md 14.6). */
 	int (*remove)(void *ctx, const char *name, struct err **err);
+	/* From now on nothing waits for udev, which may be what a dead run had been waiting for. NULL: nothing ever does. */
+	void (*forget_udev)(void *ctx);
 	void *ctx;
 };
 

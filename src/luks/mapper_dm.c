@@ -200,6 +200,11 @@ static int dm_remove(void *ctx, const char *name, struct err **err)
 	return no_mapper(err, "cannot remove a mapping", errnum);
 }
 
+static void dm_forget_udev(void *ctx)
+{
+	dm_udev_set_sync_support(0);
+}
+
 const struct mapper mapper_dm = {
 	.name = "device-mapper",
 	.activate = dm_activate,
@@ -207,4 +212,5 @@ const struct mapper mapper_dm = {
 	.query = dm_query,
 	.list = dm_list,
 	.remove = dm_remove,
+	.forget_udev = dm_forget_udev,
 };

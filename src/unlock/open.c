@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "unlock/guardian.h"
 #include "unlock/job.h"
 #include "wire/document.h"
 
@@ -160,6 +161,8 @@ void job_publish(struct run *run, struct job *job)
 		rc = err_set(&err, ERR_TIMEOUT, "cancelled", "cancelled before the volume was made public");
 	else
 		rc = device_recheck(&job->dev, &err);
+	if (rc == 0)
+		rc = guardian_expect(run->env->guardian, job->conf->name, job->header.uuid, &err);
 	if (rc == 0)
 		rc = luks_volume_activate(job->volume, m, job->key, &a, &err);
 	if (rc == 0)

@@ -4,11 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "unlock/exitcode.h"
+#include "unlock/guardian.h"
 #include "unlock/job.h"
 
 static bool wanted(const struct run *run, const struct config_volume *v)
@@ -98,6 +101,8 @@ static int begin(struct run *run)
 	if (select_jobs(run) < 0)
 		return -1;
 	if (state_lock(run->env->root_fd, run->deadline, &run->lock_fd, &run->err) < 0)
+		return -1;
+	if (guardian_hold(run->env->guardian, run->lock_fd, &run->err) < 0)
 		return -1;
 	if (state_load(run->env->root_fd, &run->state, &run->err) < 0)
 		return -1;
@@ -226,6 +231,11 @@ static void end(struct run *run, int code)
 
 	if (run->state && run->n_jobs && run->lock_fd >= 0 && run_record(run, code == EXIT_OK ? "ok" : "failed", code, &err) < 0)
 		log_warning("status record: %s", err_message(err));
+	/* Said before it is printed: a console that takes nothing must not undo an unlock. The lock is the guardian's as well. */
+	if (run->lock_fd >= 0) {
+		guardian_release(run->env->guardian);
+		flock(run->lock_fd, LOCK_UN);
+	}
 	run_print(run);
 	for (size_t i = 0; i < run->n_jobs; i++)
 		job_clear(&run->jobs[i]);

@@ -13,6 +13,8 @@
 #include "unlock/events.h"
 #include "unlock/platform.h"
 
+struct guardian;
+
 /* What every verb has. Nothing here is owned. */
 struct unlock_env {
 	const struct platform *platform;
@@ -20,6 +22,7 @@ struct unlock_env {
 	const struct config *config;
 	struct transport *transport; /* forked first thing in main(); NULL in verbs without network */
 	struct events *events;
+	struct guardian *guardian; /* forked before any secret; NULL in verbs that map nothing */
 };
 
 struct unlock_options {

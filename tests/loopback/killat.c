@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * Ends a program at one of the events that it announces: killat N SIGNAL at-once|settled PROGRAM ARGUMENT...
+ * Ends a program at one of the events that it announces: killat N SIGNAL at-once|settled|MICROSECONDS PROGRAM ARGUMENT...
  *
  * The program gets --status-fd. Its events go through a pipe that holds one of them, so a program whose event N has not been
  * read cannot get beyond event N + 1: where the signal strikes does not hang on who is faster. "at-once" sends it when event N
- * is there, "settled" when the program has slept for a while after that. Whatever the program leaves behind is waited for.
+ * is there, "settled" when the program has slept for a while after that; a number of microseconds is the time after event N has been read, in which
+ * the program gets further. Whatever the program leaves behind is waited for.
  *
  * Prints one line: at=PHASE.start|PHASE.end|end exit=CODE (128 + signal). Exit 0, or 1 when something hangs.
  */
@@ -119,8 +120,9 @@ static int reap_all(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	char line[4096], phase[32] = "", event[16] = "";
-	int fds[2], sig, more = 1;
+	char line[4096], phase[32] = "", event[16] = "", *digits_end;
+	int fds[2], sig, more = 1, have = 0;
+	unsigned long delay;
 	struct pollfd p;
 	long n;
 	pid_t pid;
@@ -142,10 +144,15 @@ int main(int argc, char **argv)
 	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	while (more && poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
+	delay = strtoul(argv[3], &digits_end, 10);
 	if (strcmp(argv[3], "settled") == 0)
 		settle(pid);
+	if (more && digits_end != argv[3]) {
+		have = next(fds[0], line, sizeof(line));
+		usleep((useconds_t)delay);
+	}
 	kill(pid, sig);
-	if (more && next(fds[0], line, sizeof(line))) {
+	if (have || (more && next(fds[0], line, sizeof(line)))) {
 		word(line, "\"phase\":\"", phase, sizeof(phase));
 		word(line, "\"event\":\"", event, sizeof(event));
 		while (next(fds[0], line, sizeof(line)))

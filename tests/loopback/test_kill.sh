@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
-# An unlock that is ended at each event it announces: SIGKILL leaves nothing public but what had passed every check, and the next run
-# succeeds; SIGTERM leaves no mapping at all and is exit 5. Real TLS to cryptattest-kbs, evidence of the test PKI, recorded mappings.
+# An unlock that is ended at each event it announces, and at moments between them: SIGKILL leaves no mapping, public or private (the
+# guardian process removes it), and the next run succeeds; SIGTERM leaves no mapping and is exit 5. Real TLS to cryptattest-kbs, evidence of the test PKI, recorded mappings.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 command -v cryptsetup >/dev/null || {
@@ -37,6 +37,7 @@ bail() {
 # --- the machine: one volume, one broker that releases its document
 export CRYPTATTEST_TEST_ROOT="$top/root"
 mkdir -p root/run root/tee root/etc root/dev root/mapper
+: >root/dev/kmsg
 "$build/tests/tools/cryptattest-testpki" init pki || bail "no test PKI"
 echo snp >root/tee/kind
 echo "$top/pki" >root/tee/pki-dir
@@ -86,6 +87,7 @@ done
 forget() {
 	rm -rf root/mapper root/run
 	mkdir root/mapper root/run
+	: >root/dev/kmsg
 }
 unlock() {
 	"$build/cryptattest-test" unlock root --config /etc/test.conf >log 2>&1
@@ -103,6 +105,14 @@ private() {
 		[ ! -e "$node" ] || return 0
 	done
 	return 1
+}
+# killat has waited for every process that the agent left, so the guardian is done.
+nothing_mapped() {
+	[ -z "$(ls root/mapper)" ]
+}
+# Nothing is announced after publish.end: the signal may find a run that was over and on record as such.
+over() {
+	[ "$at" = "${1:-publish.end}" ] && is_open && grep -q '"result":"ok"' root/run/cryptattest/status.json
 }
 is_open() {
 	[ -e root/mapper/root ] && grep -q '"state":"open"' root/run/cryptattest/status.json && ! private
@@ -123,13 +133,11 @@ for when in at-once settled; do
 	while end_at $n 9 $when && [ "$at" != end ]; do
 		n=$((n + 1))
 		seen="$seen $at"
-		case $at in
-		publish.*) ;;
-		*)
-			[ "$code" = 137 ] && [ ! -e root/mapper/root ]
-			report $? "SIGKILL $when, event $n ($at): nothing public"
-			;;
-		esac
+		over || { [ "$code" = 137 ] && nothing_mapped && ! grep -q '"state":"open"' root/run/cryptattest/status.json; }
+		report $? "SIGKILL $when, event $n ($at): nothing mapped"
+		[ "$at" != publish.end ] || over || { grep -q '"id":"killed"' root/run/cryptattest/status.json &&
+			grep -q 'root: not finished' root/dev/kmsg; }
+		report $? "SIGKILL $when, event $n ($at): the record and the kernel's log say so"
 		unlock && is_open
 		report $? "SIGKILL $when, event $n ($at): the next run opens the volume"
 	done
@@ -142,6 +150,30 @@ for phase in device header net auth evidence attest get open verify cap publish;
 	*) report 1 "phase $phase was announced" ;;
 	esac
 done
+
+# Between the name's being given and the end of the run, wherever it strikes: nothing, or a run that had ended.
+n=0
+until end_at $n 9 at-once && [ "$at" = publish.start ]; do
+	n=$((n + 1))
+	[ "$at" != end ] || bail "publish.start is not announced"
+done
+tries=0 killed=0
+while [ $tries -lt 40 ]; do
+	tries=$((tries + 1))
+	delay=$(($(od -An -N2 -tu2 /dev/urandom) % (tries * 200)))
+	end_at $n 9 $delay
+	if nothing_mapped; then
+		killed=$((killed + 1))
+		[ "$code" = 137 ] && unlock && is_open
+	else
+		over publish.start
+	fi || {
+		report 1 "SIGKILL $delay microseconds after publish.start: exit $code"
+		break
+	}
+done
+[ $tries = 40 ] && [ $killed -ge 5 ]
+report $? "SIGKILL at $tries moments after publish.start: $killed found nothing mapped, the others a run that was over"
 
 # A mapping of the public name that we did not make is never taken for one of a killed run.
 end_at 0 9 settled
