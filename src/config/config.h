@@ -27,6 +27,8 @@ enum config_mode { MODE_KBS, MODE_VTPM, MODE_KBS_AND_VTPM, MODE_KBS_OR_VTPM, MOD
 enum config_phase { PHASE_INITRD, PHASE_SYSTEM };
 enum config_header { HEADER_STRICT, HEADER_COMPAT };
 enum config_integrity { CONF_INTEGRITY_ANY, CONF_INTEGRITY_NONE, CONF_INTEGRITY_HMAC_SHA256 };
+enum config_bank { CONF_BANK_SHA256, CONF_BANK_SHA384 };
+enum config_binding { BINDING_AUTO, BINDING_AZURE, BINDING_SVSM, BINDING_NONE };
 enum config_form { CONF_FORM_AUTO, CONF_FORM_RAW, CONF_FORM_DOCUMENT };
 
 /* Lists are NULL when empty. */
@@ -44,11 +46,36 @@ struct config_kbs {
 	unsigned int line;
 };
 
+/* What a sealed secret must depend on, and which vTPM is ours. Good for the cap without a [vtpm] section too: the defaults. */
+struct config_vtpm {
+	bool present; /* the section stands in a file */
+	enum config_bank bank;
+	uint32_t pcrs; /* mask; without cap_pcr */
+	int cap_pcr, cap_rtmr;
+	char *srk_name; /* lower-case hex; NULL: the binding must prove it */
+	enum config_binding binding; /* BINDING_NONE on bare metal, whatever is written */
+	bool allow_untrusted;
+	char *vek; /* absolute path as written */
+	uint8_t *vek_data; /* its content, loaded at parse time */
+	size_t vek_len;
+	char **binding_measurements; /* lower-case hex */
+	char *signer;
+	char *signer_pem; /* its content, loaded at parse time */
+	uint32_t signed_pcrs;
+	char **pcr_signatures; /* NULL: the usual places (config_pcr_signatures()) */
+	uint32_t version_index, pin_index, offline_index; /* 0 = none */
+	uint64_t offline_boots; /* 0 = no budget */
+	uint64_t fallback_after_ms;
+	bool insecure_pcrs;
+	char *file;
+	unsigned int line;
+};
+
 struct config_volume {
 	char *name;
 	char *device;
-	char *secret;	   /* as written (NULL only with mode manual); source_name + path split below */
-	char *source_name; /* "main", "prompt", "file" */
+	char *secret;	   /* as written (NULL only with mode manual or vtpm); source_name + path split below */
+	char *source_name; /* "main", "prompt", "file"; NULL without secret */
 	char *path;	   /* template not expanded; "" with prompt, an absolute path with file */
 	enum config_mode mode;
 	enum config_phase phase;
@@ -60,6 +87,10 @@ struct config_volume {
 	int keyslot;		  /* -1 = not pinned */
 	char *vk_id, *header_id;  /* lower-case hex or NULL */
 	unsigned int sector_size; /* 0 = not pinned */
+	char *sealed;		  /* as written or NULL; split below */
+	char *sealed_device;	  /* "PARTUUID=..." or NULL: a file below our root */
+	char *sealed_path;	  /* absolute */
+	bool pin, interop_unsafe;
 	char *file;
 	unsigned int line;
 };
@@ -72,6 +103,7 @@ struct config {
 	enum config_on_failure on_failure;
 	enum config_init_data init_data;
 	enum config_cap cap;
+	struct config_vtpm vtpm;
 	struct config_kbs **kbs; /* NULL-terminated, config order */
 	struct config_volume **volumes;
 	struct config_section **sections;
@@ -90,9 +122,9 @@ void config_free(struct config *c); /* takes NULL */
 const struct config_volume *config_find_volume(const struct config *c, const char *name);
 /* ERR_CONFIG "volume-unknown", with the nearest name. */
 int config_need_volume(const struct config *c, const char *name, const struct config_volume **ret, struct err **err);
-const struct config_kbs *config_find_kbs(const struct config *c, const char *name);
+const struct config_kbs *config_find_kbs(const struct config *c, const char *name); /* name may be NULL: none */
 /* Effective configuration as INI that parses to the same again, each line with `; FILE:LINE` above (or `; default`); as JSON
- * {"version":1,"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"volume":[...]}, a list key has an array. */
+ * {"version":1,"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"vtpm":{...} or null,"volume":[...]}, a list key has an array. */
 int config_show(const struct config *c, bool json, struct buf *out, struct err **err);
 
 /* Template values for `secret =`: luks.uuid, init-data.KEY, smbios.uuid (contracts.md 7). */
@@ -107,5 +139,9 @@ bool config_path_uses(const struct config_volume *v, const char *variable_prefix
 int config_expand_path(const struct config_volume *v, const struct config_facts *f, char **ret, struct err **err);
 
 const char *config_mode_name(enum config_mode m);
+bool config_mode_uses_kbs(enum config_mode m);
+bool config_mode_uses_vtpm(enum config_mode m);
+/* Where signed PCR policies are looked for, in order; NULL-terminated. */
+const char *const *config_pcr_signatures(const struct config *c);
 
 #endif

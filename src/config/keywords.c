@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "config/keywords.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/encode.h"
-#include "base/text.h"
 #include "config/config.h"
-
-#define LIST_MAX 64
 
 static const char *const profiles[] = { "cvm", "bare-metal", NULL };
 static const char *const on_failures[] = { "reboot", "poweroff", "continue", "shell", NULL };
@@ -23,9 +17,16 @@ static const char *const headers[] = { "strict", "compat", NULL };
 static const char *const integrities[] = { "any", "none", "hmac-sha256", NULL };
 static const char *const forms[] = { "auto", "raw", "document", NULL };
 static const char *const sector_sizes[] = { "512", "4096", NULL };
+static const char *const banks[] = { "sha256", "sha384", NULL };
+static const char *const bindings[] = { "auto", "azure", "svsm", "none", NULL };
+
+#define NV_FIRST 0x01800000 /* the range that the TCG leaves to the owner */
+#define NV_LAST 0x01BFFFFF
+#define NV_ALLOWED "0x01800000 to 0x01BFFFFF"
 
 #define AGENT(n, t, m, ...) { .scope = SCOPE_AGENT, .name = n, .type = t, .offset = offsetof(struct config, m), __VA_ARGS__ }
 #define KBS(n, t, m, ...) { .scope = SCOPE_KBS, .name = n, .type = t, .offset = offsetof(struct config_kbs, m), __VA_ARGS__ }
+#define VTPM(n, t, m, ...) { .scope = SCOPE_VTPM, .name = n, .type = t, .offset = offsetof(struct config_vtpm, m), __VA_ARGS__ }
 #define VOLUME(n, t, m, ...) \
 	{ .scope = SCOPE_VOLUME, .name = n, .type = t, .offset = offsetof(struct config_volume, m), __VA_ARGS__ }
 
@@ -63,6 +64,47 @@ const struct keyword config_keywords[] = {
 	    .allowed = "rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p521, auto",
 	    .doc = "Ephemeral key that the broker encrypts to. auto: RSA when it is ready in time, else P-256."),
 
+	VTPM("bank", KW_ENUM, bank, .def = "sha256", .values = banks, .allowed = "sha256, sha384",
+	     .doc = "Bank of the PCRs that a sealed secret depends on."),
+	VTPM("pcrs", KW_PCRS, pcrs, .max = 15, .allowed = "PCR numbers 0 to 15, such as 4 7 9",
+	     .doc = "PCRs whose values at sealing time are demanded again. The cap register is demanded at zero besides, always. Needed by "
+		    "every mode that uses the vTPM, unless signer is set."),
+	VTPM("cap-pcr", KW_INT, cap_pcr, .def = "15", .min = 8, .max = 15, .allowed = "8 to 15",
+	     .doc = "PCR that the cap extends, here and on machines whose volumes use no sealed secret."),
+	VTPM("cap-rtmr", KW_INT, cap_rtmr, .def = "3", .min = 2, .max = 3, .allowed = "2, 3",
+	     .doc = "Run-time measurement register of a TDX machine that the cap extends, where the kernel offers it."),
+	VTPM("srk-name", KW_HEX, srk_name, .max = 34, .allowed = "the Name of the storage primary: 000b and 64 hex digits",
+	     .doc = "The storage primary to seal to. enroll prints it. Needed unless the hardware report proves which vTPM this is."),
+	VTPM("binding", KW_ENUM, binding, .def = "auto", .values = bindings, .allowed = "auto, azure, svsm, none",
+	     .doc = "How the hardware report proves that the vTPM is part of this confidential VM. auto tries all that there are. On a "
+		    "bare-metal machine none is implied."),
+	VTPM("allow-untrusted-vtpm", KW_BOOL, allow_untrusted, .def = "no", .allowed = "yes, no",
+	     .doc = "On a confidential VM: use a vTPM that the host runs, and can therefore read. srk-name is then needed."),
+	VTPM("vek", KW_STRING, vek, .allowed = "an absolute path to certificates in PEM or DER",
+	     .doc = "Certificates of this chip's key, for the proof of the binding without a network. The chain ends in the built-in roots."),
+	VTPM("binding-measurement", KW_LIST, binding_measurements, .allowed = "96 hex digits",
+	     .doc = "Launch measurement of the firmware that runs the vTPM. Without one, any that verifies is accepted."),
+	VTPM("signer", KW_STRING, signer, .allowed = "an absolute path to a public key in PEM",
+	     .doc = "Who may sign PCR policies: updates of the PCRs in signed-pcrs then need no new sealing."),
+	VTPM("signed-pcrs", KW_PCRS, signed_pcrs, .def = "11", .max = 15, .allowed = "PCR numbers 0 to 15",
+	     .doc = "PCRs that the signed policy covers."),
+	VTPM("pcr-signature", KW_LIST, pcr_signatures, .allowed = "an absolute path",
+	     .doc = "Where signed policies are looked for. Default: tpm2-pcr-signature.json in /.extra, /etc/systemd, /run/systemd, "
+		    "/usr/local/lib/systemd and /usr/lib/systemd."),
+	VTPM("version-index", KW_HANDLE, version_index, .min = NV_FIRST, .max = NV_LAST, .allowed = NV_ALLOWED,
+	     .doc = "NV counter of the TPM: a signed policy of an older version is refused."),
+	VTPM("pin-index", KW_HANDLE, pin_index, .min = NV_FIRST, .max = NV_LAST, .allowed = NV_ALLOWED,
+	     .doc = "NV index that names the sealed object and can be written before the cap alone: proof of where the object comes from."),
+	VTPM("offline-index", KW_HANDLE, offline_index, .min = NV_FIRST, .max = NV_LAST, .allowed = NV_ALLOWED,
+	     .doc = "NV counter of the boots that the vTPM alone unlocked. Housekeeping, no protection: a host can restore an old state of its vTPM."),
+	VTPM("offline-boots", KW_COUNT, offline_boots, .min = 1, .max = 1000000, .allowed = "1 to 1000000",
+	     .doc = "How many such boots a sealing allows. Needs offline-index."),
+	VTPM("fallback-after", KW_DURATION, fallback_after_ms, .def = "1m", .min = 1, .max = UINT64_MAX,
+	     .allowed = "a duration above 0 such as 1m, shorter than deadline",
+	     .doc = "With mode = kbs-or-vtpm: how long the broker is tried before it counts as unreachable."),
+	VTPM("insecure-pcrs", KW_BOOL, insecure_pcrs, .def = "no", .allowed = "yes, no",
+	     .doc = "Accept a list of PCRs that does not cover what boots."),
+
 	VOLUME("device", KW_STRING, device,
 	       .allowed = "UUID=, PARTUUID=, PARTLABEL= or LABEL= with a value, or an absolute path",
 	       .doc = "The encrypted block device. More than one match is an error."),
@@ -80,11 +122,11 @@ const struct keyword config_keywords[] = {
 	       .doc = "Whether the boot may go on without this volume."),
 	VOLUME("wait", KW_DURATION, wait_ms, .def = "30s", .min = 1, .max = UINT64_MAX, .allowed = "a duration above 0 such as 30s",
 	       .doc = "How long to wait for the device of an optional volume (required = no)."),
-	VOLUME("keyslot", KW_SLOT, keyslot, .max = 31, .allowed = "0 to 31",
+	VOLUME("keyslot", KW_INT, keyslot, .max = 31, .allowed = "0 to 31",
 	       .doc = "The only keyslot to use. Default: PBKDF2 slots before Argon2 slots."),
-	VOLUME("vk-id", KW_HEX64, vk_id, .allowed = "64 hex digits, as printed by cryptattest document",
+	VOLUME("vk-id", KW_HEX, vk_id, .max = 32, .allowed = "64 hex digits, as printed by cryptattest document",
 	       .doc = "Pins the volume key itself."),
-	VOLUME("header-id", KW_HEX64, header_id, .allowed = "64 hex digits, as printed by cryptattest document",
+	VOLUME("header-id", KW_HEX, header_id, .max = 32, .allowed = "64 hex digits, as printed by cryptattest document",
 	       .doc = "Pins segment, digest, configuration and the opening keyslot of the header."),
 	VOLUME("sector-size", KW_SECTOR_SIZE, sector_size, .values = sector_sizes, .allowed = "512, 4096",
 	       .doc = "Pins the encryption sector size."),
@@ -94,12 +136,21 @@ const struct keyword config_keywords[] = {
 	       .doc = "Form of the secret: a raw passphrase or a secret document."),
 	VOLUME("discard", KW_BOOL, discard, .def = "no", .allowed = "yes, no",
 	       .doc = "Pass discards down to the device, which tells the host which blocks are free. Needs integrity = none."),
+	VOLUME("sealed", KW_STRING, sealed,
+	       .allowed = "an absolute path, or one after PARTUUID=, PARTLABEL=, UUID= or LABEL= with a value and a colon",
+	       .doc = "The file that holds the sealed secret, written by enroll. With a device: a file on that file system (vfat or ext4), "
+		      "which is mounted just for the read."),
+	VOLUME("pin", KW_BOOL, pin, .def = "no", .allowed = "yes, no",
+	       .doc = "Ask for a PIN before the sealed secret is used. On a confidential VM it is not asked at boot: the console is the host's."),
+	VOLUME("interop-unsafe", KW_BOOL, interop_unsafe, .def = "no", .allowed = "yes, no",
+	       .doc = "Open with what systemd-cryptenroll or clevis stored in the header, which other programs can open without audit and cap. "
+		      "Needs profile = bare-metal and mode = vtpm or kbs-or-vtpm."),
 	{ .name = NULL },
 };
 
 const char *config_scope_name(enum config_scope s)
 {
-	static const char *const names[] = { "agent", "kbs", "volume" };
+	static const char *const names[] = { "agent", "kbs", "vtpm", "volume" };
 
 	return names[s];
 }
@@ -115,116 +166,4 @@ const struct keyword *keyword_find(enum config_scope scope, const char *name)
 		if (kw->scope == scope && strcmp(kw->name, name) == 0)
 			return kw;
 	return NULL;
-}
-
-static int refuse(const struct keyword *kw, const char *value, struct err **err)
-{
-	const char *near = kw->values ? text_nearest(value, kw->values) : NULL;
-
-	if (near)
-		return err_set(err, ERR_CONFIG, "config-value", "%s = %.80s: did you mean %s? Allowed: %s", kw->name, value, near,
-			       kw->allowed);
-	return err_set(err, ERR_CONFIG, "config-value", "%s = %.80s: allowed: %s", kw->name, value, kw->allowed);
-}
-
-static int value_index(const struct keyword *kw, const char *value)
-{
-	for (int i = 0; kw->values[i]; i++)
-		if (strcmp(kw->values[i], value) == 0)
-			return i;
-	return -1;
-}
-
-static int set_string(char **member, char *fresh, struct err **err)
-{
-	if (!fresh)
-		return err_nomem(err);
-	free(*member);
-	*member = fresh;
-	return 0;
-}
-
-static int set_hex(const struct keyword *kw, char **member, const char *value, struct err **err)
-{
-	uint8_t raw[32];
-
-	if (hex_decode(value, strlen(value), raw, sizeof(raw), NULL) < 0)
-		return refuse(kw, value, err);
-	return set_string(member, hex_encode_dup(raw, sizeof(raw)), err);
-}
-
-static int set_list(char ***member, const char *value, struct err **err)
-{
-	bool failed = false;
-
-	if (*value == '\0') {
-		strv_free(*member);
-		*member = NULL;
-		return 0;
-	}
-	if (strv_len(*member) >= LIST_MAX)
-		return err_set(err, ERR_CONFIG, "config-value", "more than %d values", LIST_MAX);
-	*member = strv_append(*member, value, &failed);
-	return failed ? err_nomem(err) : 0;
-}
-
-static int set_number(const struct keyword *kw, void *member, const char *value, struct err **err)
-{
-	uint64_t v;
-
-	if (kw->type == KW_DURATION ? text_duration_ms(value, &v, NULL) < 0 || v < kw->min || v > kw->max :
-				      text_u64(value, kw->min, kw->max, &v, NULL) < 0)
-		return refuse(kw, value, err);
-	if (kw->type == KW_DURATION)
-		*(uint64_t *)member = v;
-	else
-		*(int *)member = (int)v;
-	return 0;
-}
-
-int keyword_set(const struct keyword *kw, void *target, const char *value, struct err **err)
-{
-	void *member = (char *)target + kw->offset;
-	int i;
-
-	if (kw->type == KW_LIST)
-		return set_list(member, value, err);
-	if (*value == '\0')
-		return err_set(err, ERR_CONFIG, "config-value", "%s has no value; allowed: %s", kw->name, kw->allowed);
-	switch (kw->type) {
-	case KW_ENUM:
-		i = value_index(kw, value);
-		if (i < 0)
-			return refuse(kw, value, err);
-		*(int *)member = i;
-		return 0;
-	case KW_WORD:
-		return value_index(kw, value) < 0 ? refuse(kw, value, err) : set_string(member, text_dup(value), err);
-	case KW_SECTOR_SIZE:
-		if (value_index(kw, value) < 0)
-			return refuse(kw, value, err);
-		*(unsigned int *)member = (unsigned int)strtoul(value, NULL, 10);
-		return 0;
-	case KW_BOOL:
-		return text_bool(value, member, NULL) < 0 ? refuse(kw, value, err) : 0;
-	case KW_STRING:
-		return set_string(member, text_dup(value), err);
-	case KW_HEX64:
-		return set_hex(kw, member, value, err);
-	default:
-		return set_number(kw, member, value, err);
-	}
-}
-
-void keyword_clear(const struct keyword *kw, void *target)
-{
-	void *member = (char *)target + kw->offset;
-
-	if (kw->type == KW_LIST) {
-		strv_free(*(char ***)member);
-		*(char ***)member = NULL;
-	} else if (kw->type == KW_STRING || kw->type == KW_WORD || kw->type == KW_HEX64) {
-		free(*(char **)member);
-		*(char **)member = NULL;
-	}
 }

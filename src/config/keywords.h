@@ -11,17 +11,20 @@
 
 #include "base/err.h"
 
-enum config_scope { SCOPE_AGENT, SCOPE_KBS, SCOPE_VOLUME };
+enum config_scope { SCOPE_AGENT, SCOPE_KBS, SCOPE_VTPM, SCOPE_VOLUME };
 
 enum keyword_type {
 	KW_ENUM,	/* int-sized enum; values[] in the order of the enum */
 	KW_WORD,	/* char *, one of values[] */
 	KW_BOOL,	/* bool */
 	KW_DURATION,	/* uint64_t milliseconds, min..max */
-	KW_SLOT,	/* int, min..max */
+	KW_INT,		/* int, min..max */
+	KW_COUNT,	/* uint64_t, min..max */
+	KW_PCRS,	/* uint32_t mask of PCRs 0..max */
+	KW_HANDLE,	/* uint32_t, 0x and 8 hex digits, min..max; 0 = not set */
 	KW_SECTOR_SIZE, /* unsigned int, one of values[] */
 	KW_STRING,	/* char * */
-	KW_HEX64,	/* char *, 64 hex digits, kept in lower case */
+	KW_HEX,		/* char *, max bytes as hex digits, kept in lower case */
 	KW_LIST,	/* char ** */
 };
 
@@ -43,6 +46,6 @@ const struct keyword *keyword_find(enum config_scope scope, const char *name);
 /* Sets the member of the scope's struct at target; an empty value empties a list. ERR_CONFIG. */
 int keyword_set(const struct keyword *kw, void *target, const char *value, struct err **err);
 void keyword_clear(const struct keyword *kw, void *target); /* frees what keyword_set() allocated */
-const char *config_scope_name(enum config_scope s);	    /* "agent", "kbs", "volume" */
+const char *config_scope_name(enum config_scope s);	    /* "agent", "kbs", "vtpm", "volume" */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* Which files, in which order; and the CA bundles they name. The only I/O of config/. */
+/* Which files, in which order; and the certificates and keys they name. The only I/O of config/. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "config/parse.h"
 
 #define CONFIG_FILE_MAX (1024 * 1024)
-#define CA_FILE_MAX (1024 * 1024)
+#define CA_FILE_MAX (1024 * 1024) /* and a signer's key, a chip's certificates */
 #define DROPINS_MAX 256
 
 struct loader {
@@ -145,27 +145,55 @@ static int load_given(struct loader *l, const char *path, struct err **err)
 	return n;
 }
 
-static int load_cas(const struct loader *l, struct err **err)
+/* A file that a key names; the path may be relative to our root only. */
+static int load_named(const struct loader *l, const struct config_section *s, const char *key, const char *path, char **ret, size_t *ret_len,
+		      struct err **err)
+{
+	_cleanup_err_ struct err *why = NULL;
+	const char *rel = path;
+	int base = base_of(l, &rel);
+
+	if (file_read(base, rel, CA_FILE_MAX, ERR_CONFIG, ret, ret_len, &why) == 0)
+		return 0;
+	return config_fail(s, key, 0, err, "%s = %.200s: cannot be read: %s", key, path,
+			   err_errno(why) ? strerror(err_errno(why)) : err_message(why));
+}
+
+static int load_pem(const struct loader *l, const struct config_section *s, const char *key, const char *path, const char *begin,
+		    const char *what, char **ret, struct err **err)
+{
+	size_t len = 0;
+
+	if (load_named(l, s, key, path, ret, &len, err) < 0)
+		return -1;
+	if (strlen(*ret) != len || !strstr(*ret, begin))
+		return config_fail(s, key, 0, err, "%s = %.200s holds no %s in PEM form", key, path, what);
+	return 0;
+}
+
+static int load_vtpm(const struct loader *l, const struct config_section *s, struct config_vtpm *t, struct err **err)
+{
+	char *vek = NULL;
+
+	if (t->signer &&
+	    load_pem(l, s, "signer", t->signer, "-----BEGIN PUBLIC KEY-----", "public key", &t->signer_pem, err) < 0)
+		return -1;
+	if (t->vek && load_named(l, s, "vek", t->vek, &vek, &t->vek_len, err) < 0)
+		return -1;
+	t->vek_data = (uint8_t *)vek;
+	return 0;
+}
+
+static int load_named_files(const struct loader *l, struct err **err)
 {
 	for (struct config_section **s = l->config->sections; *s; s++) {
 		struct config_kbs *k = (*s)->target;
-		struct err *why = NULL;
-		const char *rel;
-		size_t len = 0;
-		int base;
 
-		if ((*s)->scope != SCOPE_KBS || !k->ca)
-			continue;
-		rel = k->ca;
-		base = base_of(l, &rel);
-		if (file_read(base, rel, CA_FILE_MAX, ERR_CONFIG, &k->ca_pem, &len, &why) < 0) {
-			config_fail(*s, "ca", 0, err, "ca = %.200s: cannot be read: %s", k->ca,
-				    err_errno(why) ? strerror(err_errno(why)) : err_message(why));
-			err_free(why);
+		if ((*s)->scope == SCOPE_VTPM && load_vtpm(l, *s, (*s)->target, err) < 0)
 			return -1;
-		}
-		if (strlen(k->ca_pem) != len || !strstr(k->ca_pem, "-----BEGIN CERTIFICATE-----"))
-			return config_fail(*s, "ca", 0, err, "ca = %.200s holds no certificate in PEM form", k->ca);
+		if ((*s)->scope == SCOPE_KBS && k->ca &&
+		    load_pem(l, *s, "ca", k->ca, "-----BEGIN CERTIFICATE-----", "certificate", &k->ca_pem, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -190,7 +218,7 @@ int config_load(const struct config_options *options, struct config **ret, struc
 		if (r >= 0)
 			r = load_dir(&l, SYSCONFDIR "/cryptattest", err);
 	}
-	if (r < 0 || config_validate(c, options->allow_http, err) < 0 || load_cas(&l, err) < 0)
+	if (r < 0 || config_validate(c, options->allow_http, err) < 0 || load_named_files(&l, err) < 0)
 		return -1;
 	*ret = TAKE_PTR(c);
 	return 0;

@@ -75,6 +75,8 @@ static void kbs_free(struct config_kbs *k)
 static void volume_free(struct config_volume *v)
 {
 	clear_keywords(SCOPE_VOLUME, v);
+	free(v->sealed_device);
+	free(v->sealed_path);
 	free(v->source_name);
 	free(v->path);
 	free(v->name);
@@ -92,6 +94,10 @@ void config_free(struct config *c)
 		volume_free(*v);
 	for (struct config_section **s = c->sections; s && *s; s++)
 		section_free(*s);
+	clear_keywords(SCOPE_VTPM, &c->vtpm);
+	free(c->vtpm.vek_data);
+	free(c->vtpm.signer_pem);
+	free(c->vtpm.file);
 	free(c->kbs);
 	free(c->volumes);
 	free(c->sections);
@@ -112,7 +118,8 @@ struct config *config_new(void)
 	s->target = c;
 	c->kbs = calloc(1, sizeof(*c->kbs));
 	c->volumes = calloc(1, sizeof(*c->volumes));
-	if (!c->kbs || !c->volumes || apply_defaults(SCOPE_AGENT, c, NULL) < 0) {
+	if (!c->kbs || !c->volumes || apply_defaults(SCOPE_AGENT, c, NULL) < 0 ||
+	    apply_defaults(SCOPE_VTPM, &c->vtpm, NULL) < 0) {
 		config_free(c);
 		return NULL;
 	}
@@ -162,6 +169,26 @@ static int volume_add(struct config *c, const char *name, const struct ini_line 
 	return apply_defaults(SCOPE_VOLUME, v, err);
 }
 
+/* One section, whose defaults are in place already: the cap needs them without it. */
+static int vtpm_add(struct config *c, const struct ini_line *l, void **ret, struct err **err)
+{
+	c->vtpm.file = text_dup(l->file);
+	if (!c->vtpm.file)
+		return err_nomem(err);
+	c->vtpm.line = l->line;
+	c->vtpm.present = true;
+	*ret = &c->vtpm;
+	return 0;
+}
+
+static int target_add(struct config *c, enum config_scope scope, const char *name, const struct ini_line *l, void **ret,
+		      struct err **err)
+{
+	if (scope == SCOPE_VTPM)
+		return vtpm_add(c, l, ret, err);
+	return scope == SCOPE_KBS ? kbs_add(c, name, l, ret, err) : volume_add(c, name, l, ret, err);
+}
+
 static int section_add(struct config *c, enum config_scope scope, const char *name, const struct ini_line *l,
 		       struct config_section **ret, struct err **err)
 {
@@ -174,7 +201,7 @@ static int section_add(struct config *c, enum config_scope scope, const char *na
 		n++;
 	if (n >= SECTIONS_MAX)
 		return err_set(err, ERR_CONFIG, "config-section", "more than %d sections", SECTIONS_MAX);
-	if (scope == SCOPE_KBS ? kbs_add(c, name, l, &target, err) < 0 : volume_add(c, name, l, &target, err) < 0)
+	if (target_add(c, scope, name, l, &target, err) < 0)
 		return -1;
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -182,7 +209,7 @@ static int section_add(struct config *c, enum config_scope scope, const char *na
 	s->scope = scope;
 	s->target = target;
 	s->name = text_dup(name);
-	if (!s->name || APPEND(c->sections, s) < 0) {
+	if ((name && !s->name) || APPEND(c->sections, s) < 0) {
 		section_free(s);
 		return err_nomem(err);
 	}
@@ -192,7 +219,7 @@ static int section_add(struct config *c, enum config_scope scope, const char *na
 
 static int unknown_section(const char *text, struct err **err)
 {
-	static const char *const names[] = { "agent", "kbs", "volume", NULL };
+	static const char *const names[] = { "agent", "kbs", "vtpm", "volume", NULL };
 	char word[65];
 	const char *near;
 
@@ -200,9 +227,9 @@ static int unknown_section(const char *text, struct err **err)
 	near = text_nearest(word, names);
 	if (near)
 		return err_set(err, ERR_CONFIG, "config-section", "unknown section [%.80s], did you mean [%s%s]?", text, near,
-			       strcmp(near, "agent") == 0 ? "" : " NAME");
+			       strcmp(near, "agent") == 0 || strcmp(near, "vtpm") == 0 ? "" : " NAME");
 	return err_set(err, ERR_CONFIG, "config-section",
-		       "unknown section [%.80s]; allowed: [agent], [kbs NAME], [volume NAME], [X-anything]", text);
+		       "unknown section [%.80s]; allowed: [agent], [kbs NAME], [vtpm], [volume NAME], [X-anything]", text);
 }
 
 /* "kbs main" -> scope and name; names are checked here because they reach the device-mapper and messages. */
@@ -211,10 +238,10 @@ static int section_words(const char *text, enum config_scope *scope, const char 
 	size_t n = strcspn(text, " \t");
 
 	*name = text + n + strspn(text + n, " \t");
-	if (n == 5 && strncmp(text, "agent", 5) == 0) {
-		*scope = SCOPE_AGENT;
+	if ((n == 5 && strncmp(text, "agent", 5) == 0) || (n == 4 && strncmp(text, "vtpm", 4) == 0)) {
+		*scope = n == 5 ? SCOPE_AGENT : SCOPE_VTPM;
 		if (**name)
-			return err_set(err, ERR_CONFIG, "config-section", "[agent] takes no name");
+			return err_set(err, ERR_CONFIG, "config-section", "[%s] takes no name", config_scope_name(*scope));
 		*name = NULL;
 		return 0;
 	}
@@ -381,7 +408,7 @@ const struct config_volume *config_find_volume(const struct config *c, const cha
 const struct config_kbs *config_find_kbs(const struct config *c, const char *name)
 {
 	for (struct config_kbs **k = c->kbs; *k; k++)
-		if (strcmp((*k)->name, name) == 0)
+		if (text_eq((*k)->name, name))
 			return *k;
 	return NULL;
 }

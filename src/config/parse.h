@@ -15,8 +15,8 @@ struct config_setting {
 
 struct config_section {
 	enum config_scope scope;
-	char *name;   /* NULL for [agent] */
-	void *target; /* struct config, config_kbs or config_volume */
+	char *name;   /* NULL for [agent] and [vtpm] */
+	void *target; /* struct config, config_kbs, config_vtpm or config_volume */
 	char *file;   /* where it first stands; NULL for an [agent] of defaults alone */
 	unsigned int line, last_file_no;
 	struct config_setting *settings;
@@ -30,6 +30,10 @@ int config_parse_text(struct config *c, const char *file, unsigned int file_no, 
 /* Everything that needs the whole configuration: what is missing, what does not go together. Splits `secret`. */
 int config_validate(struct config *c, bool allow_http, struct err **err);
 
+/* validate_vtpm.c: its part of config_validate(). The section first, then the volumes. */
+int config_check_vtpm(struct config *c, const struct config_section *s, struct err **err);
+int config_check_sealed(const struct config *c, const struct config_section *s, struct config_volume *v, struct err **err);
+
 /* Last setting of a key, NULL when it is the default. index: which element of a list. */
 const struct config_setting *config_setting_of(const struct config_section *s, const char *key, size_t index);
 /* ERR_CONFIG "FILE:LINE: ..." at the setting of key, or at the section when the key is not set. */
@@ -40,6 +44,7 @@ bool config_url_ok(const char *url, bool allow_http);
 bool config_pin_ok(const char *pin);
 bool config_host_ok(const char *host, size_t len);
 bool config_device_ok(const char *spec);
+bool config_fs_device_ok(const char *spec); /* TAG=value of a file system or partition */
 bool config_proxy_ok(const char *url);
 /* Variables known, braces closed, and a good resource name whatever the values. ERR_CONFIG. */
 int config_template_check(const char *path, struct err **err);

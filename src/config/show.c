@@ -15,10 +15,14 @@ static void put_origin(struct buf *out, const char *file, unsigned int line)
 		buf_puts(out, "; default\n");
 }
 
-/* `wait` of a required volume has no effect, and would be refused if it were written. */
+/* A default without effect, which would be refused if it were written: `wait` of a required volume, signed-pcrs without a signer. */
 static bool applies(const struct config_section *s, const struct keyword *kw)
 {
-	return s->scope != SCOPE_VOLUME || !text_eq(kw->name, "wait") || !((const struct config_volume *)s->target)->required;
+	if (s->scope == SCOPE_VOLUME && text_eq(kw->name, "wait"))
+		return !((const struct config_volume *)s->target)->required;
+	if (s->scope == SCOPE_VTPM && text_eq(kw->name, "signed-pcrs"))
+		return ((const struct config_vtpm *)s->target)->signer;
+	return true;
 }
 
 static void put_ini_section(const struct config_section *s, struct buf *out)
@@ -88,15 +92,15 @@ static json_t *section_json(const struct config_section *s)
 
 static int show_json(const struct config *c, struct buf *out, struct err **err)
 {
-	json_t *root = json_pack("{s:i, s:n, s:[], s:[]}", "version", 1, "agent", "kbs", "volume");
+	json_t *root = json_pack("{s:i, s:n, s:[], s:n, s:[]}", "version", 1, "agent", "kbs", "vtpm", "volume");
 	char *text;
 	int r = root ? 0 : -1;
 
 	for (struct config_section **s = c->sections; r == 0 && *s; s++) {
 		json_t *o = section_json(*s);
 
-		if ((*s)->scope == SCOPE_AGENT)
-			r = json_object_set_new(root, "agent", o);
+		if ((*s)->scope == SCOPE_AGENT || (*s)->scope == SCOPE_VTPM)
+			r = json_object_set_new(root, config_scope_name((*s)->scope), o);
 		else
 			r = json_array_append_new(json_object_get(root, config_scope_name((*s)->scope)), o);
 	}

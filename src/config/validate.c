@@ -133,26 +133,18 @@ static int check_broker_source(const struct config *c, const struct config_secti
 static int check_secret(const struct config *c, const struct config_section *s, struct config_volume *v, struct err **err)
 {
 	if (!v->secret)
-		return v->mode == MODE_MANUAL ? 0 : config_fail(s, NULL, 0, err, "[volume %s] has no secret", v->name);
+		return v->mode == MODE_MANUAL || v->mode == MODE_VTPM ? 0 : config_fail(s, NULL, 0, err, "[volume %s] has no secret", v->name);
+	if (v->mode == MODE_VTPM)
+		return config_fail(s, "secret", 0, err, "secret is for modes with a key broker; with mode = vtpm it comes from sealed");
 	if (split_secret(s, v, err) < 0)
 		return -1;
+	if (config_mode_uses_vtpm(v->mode) && (text_eq(v->source_name, "prompt") || text_eq(v->source_name, "file")))
+		return config_fail(s, "secret", 0, err, "secret = %.200s: mode = %s needs a key broker", v->secret, config_mode_name(v->mode));
 	if (text_eq(v->source_name, "prompt"))
 		return *v->path ? config_fail(s, "secret", 0, err, "secret = %.200s: prompt takes no path", v->secret) : 0;
 	if (text_eq(v->source_name, "file"))
 		return check_file_source(c, s, v, err);
 	return check_broker_source(c, s, v, err);
-}
-
-static int check_mode(const struct config_section *s, const struct config_volume *v, struct err **err)
-{
-	if (v->mode == MODE_KBS || v->mode == MODE_MANUAL)
-		return 0;
-	/* After the cap no sealed secret can be unsealed (architecture.md 4 "phases"). */
-	if (v->phase == PHASE_SYSTEM)
-		return config_fail(s, "mode", 0, err, "mode = %s cannot be combined with phase = system: the cap comes first",
-				   config_mode_name(v->mode));
-	return config_fail(s, "mode", 0, err, "mode = %s: this build has no vTPM support; allowed: kbs, manual",
-			   config_mode_name(v->mode));
 }
 
 static int check_volume(const struct config *c, const struct config_section *s, struct err **err)
@@ -167,7 +159,7 @@ static int check_volume(const struct config *c, const struct config_section *s, 
 	if (!config_device_ok(v->device))
 		return config_fail(s, "device", 0, err, "device = %.200s: %s is wanted", v->device,
 				   keyword_find(SCOPE_VOLUME, "device")->allowed);
-	if (check_mode(s, v, err) < 0 || check_secret(c, s, v, err) < 0)
+	if (config_check_sealed(c, s, v, err) < 0 || check_secret(c, s, v, err) < 0)
 		return -1;
 	if (v->discard && v->integrity != CONF_INTEGRITY_NONE)
 		return config_fail(s, "discard", 0, err,
@@ -191,6 +183,9 @@ int config_validate(struct config *c, bool allow_http, struct err **err)
 	/* Brokers first: a volume's complaint about its source should be about the volume. */
 	for (struct config_section **s = c->sections; *s; s++)
 		if ((*s)->scope == SCOPE_KBS && check_kbs(*s, allow_http, err) < 0)
+			return -1;
+	for (struct config_section **s = c->sections; *s; s++)
+		if ((*s)->scope == SCOPE_VTPM && config_check_vtpm(c, *s, err) < 0)
 			return -1;
 	for (struct config_section **s = c->sections; *s; s++)
 		if ((*s)->scope == SCOPE_VOLUME && check_volume(c, *s, err) < 0)

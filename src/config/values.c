@@ -128,3 +128,18 @@ bool config_device_ok(const char *spec)
 		return spec[strlen("LABEL=")] != '\0';
 	return spec[0] == '/' && spec[1] != '\0' && strlen(spec) < 256;
 }
+
+/* File systems have short UUIDs too: vfat 8 hex digits with a dash, ext4 a whole one. */
+static bool fs_uuid_ok(const char *s)
+{
+	if (text_is_uuid(s))
+		return true;
+	return strlen(s) == 9 && s[4] == '-' && strspn(s, "0123456789abcdefABCDEF") == 4 && strspn(s + 5, "0123456789abcdefABCDEF") == 4;
+}
+
+bool config_fs_device_ok(const char *spec)
+{
+	if (strlen(spec) >= 128)
+		return false;
+	return text_starts(spec, "UUID=") ? fs_uuid_ok(spec + strlen("UUID=")) : spec[0] != '/' && config_device_ok(spec);
+}

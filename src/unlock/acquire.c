@@ -219,6 +219,14 @@ void jobs_acquire(struct run *run)
 
 		if (run->jobs[i].stage != JOB_AUDITED)
 			continue;
+		if (config_mode_uses_vtpm(run->jobs[i].conf->mode)) {
+			struct err *err = NULL;
+
+			err_set(&err, ERR_TPM, "tpm-absent", "mode = %s: no TPM can be used", config_mode_name(run->jobs[i].conf->mode));
+			run->jobs[i].step = "secret";
+			job_fail(&run->jobs[i], err);
+			continue;
+		}
 		kbs = config_find_kbs(run->env->config, source);
 		if (kbs)
 			acquire_from_kbs(run, kbs);

@@ -11,6 +11,9 @@
 #define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define KBS "[kbs main]\nurl = https://kbs1.example:8443\npin = " PIN "\n"
 #define ROOT "[volume root]\ndevice = PARTLABEL=root-crypt\nsecret = main:default/vm/root\n"
+#define VTPM "[vtpm]\npcrs = 4 7 9\nsrk-name = 000b" HEX64 "\n"
+#define SEALED "sealed = /boot/cryptattest/root.sealed\n"
+#define HEX96 "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
 
 static inline struct config *parse(const char *text, bool http, struct err **err)

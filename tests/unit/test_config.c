@@ -104,6 +104,75 @@ static void everything_set(void **state)
 	config_free(c);
 }
 
+/* The cap needs these without a section. */
+static void vtpm_defaults(void **state)
+{
+	struct config *c = good("");
+
+	assert_false(c->vtpm.present);
+	assert_int_equal(c->vtpm.bank, CONF_BANK_SHA256);
+	assert_int_equal(c->vtpm.pcrs, 0);
+	assert_int_equal(c->vtpm.cap_pcr, 15);
+	assert_int_equal(c->vtpm.cap_rtmr, 3);
+	assert_int_equal(c->vtpm.signed_pcrs, 1 << 11);
+	assert_int_equal(c->vtpm.fallback_after_ms, 60000);
+	assert_int_equal(c->vtpm.binding, BINDING_AUTO);
+	assert_null(c->vtpm.srk_name);
+	assert_string_equal(config_pcr_signatures(c)[0], "/.extra/tpm2-pcr-signature.json");
+	config_free(c);
+}
+
+static void vtpm_everything(void **state)
+{
+	struct config *c = good("[vtpm]\nbank = sha384\npcrs = 7,9 +4\ncap-pcr = 14\ncap-rtmr = 2\nsrk-name = 000B" HEX64 "\nbinding = none\n"
+				"allow-untrusted-vtpm = yes\nvek = /v\nbinding-measurement = " HEX96 "\nsigner = /s\nsigned-pcrs = 11 12\n"
+				"pcr-signature = /a\npcr-signature = /b\nversion-index = 0x01800001\npin-index = 0x01bfffff\n"
+				"offline-index = 0x01800002\noffline-boots = 5\nfallback-after = 10s\ninsecure-pcrs = yes\n" KBS
+				"[volume a]\ndevice = /dev/a\nmode = vtpm\nsealed = /a.sealed\n"
+				"[volume b]\ndevice = /dev/b\nmode = kbs+vtpm\nsecret = main:a/b/c\nsealed = PARTLABEL=a:b:/x/b.sealed\npin = yes\n"
+				"[volume c]\ndevice = /dev/c\nmode = kbs-or-vtpm\nsecret = main:a/b/c\nsealed = UUID=ABCD-0123:/c\n");
+	const struct config_vtpm *t = &c->vtpm;
+
+	assert_true(t->present);
+	assert_int_equal(t->bank, CONF_BANK_SHA384);
+	assert_int_equal(t->pcrs, 1 << 4 | 1 << 7 | 1 << 9);
+	assert_int_equal(t->cap_pcr, 14);
+	assert_int_equal(t->cap_rtmr, 2);
+	assert_string_equal(t->srk_name, "000b00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	assert_int_equal(t->binding, BINDING_NONE);
+	assert_true(t->allow_untrusted);
+	assert_string_equal(t->vek, "/v");
+	assert_true(text_starts(t->binding_measurements[0], "00112233445566778899aabbccddeeff00112233445566778899aabb"));
+	assert_string_equal(t->signer, "/s");
+	assert_int_equal(t->signed_pcrs, 3 << 11);
+	assert_string_equal(config_pcr_signatures(c)[1], "/b");
+	assert_int_equal(t->version_index, 0x01800001);
+	assert_int_equal(t->pin_index, 0x01bfffff);
+	assert_int_equal(t->offline_index, 0x01800002);
+	assert_int_equal(t->offline_boots, 5);
+	assert_int_equal(t->fallback_after_ms, 10000);
+	assert_true(t->insecure_pcrs);
+	assert_int_equal(t->line, 1);
+	assert_null(c->volumes[0]->sealed_device);
+	assert_string_equal(c->volumes[0]->sealed_path, "/a.sealed");
+	assert_null(c->volumes[0]->source_name);
+	assert_false(c->volumes[0]->pin);
+	assert_string_equal(c->volumes[1]->sealed_device, "PARTLABEL=a:b");
+	assert_string_equal(c->volumes[1]->sealed_path, "/x/b.sealed");
+	assert_true(c->volumes[1]->pin);
+	assert_string_equal(c->volumes[2]->sealed_device, "UUID=ABCD-0123");
+	config_free(c);
+	/* An ordinary TPM: nothing else proves it than its name, and the list may be Secure Boot alone. */
+	c = good("[agent]\nprofile = bare-metal\n[vtpm]\npcrs = 7\n[volume a]\ndevice = /dev/a\nmode = vtpm\ninterop-unsafe = yes\n");
+	assert_int_equal(c->vtpm.binding, BINDING_NONE);
+	assert_true(c->volumes[0]->interop_unsafe);
+	config_free(c);
+	/* With a signed policy over the UKI, Secure Boot alone is enough beside it; the list may be empty too. */
+	config_free(good("[vtpm]\npcrs = 7\nsigner = /s\n"));
+	config_free(good("[vtpm]\nsigner = /s\n[volume a]\ndevice = /dev/a\nmode = vtpm\nsealed = /a\n"));
+	config_free(good("[vtpm]\npcrs = 7\ninsecure-pcrs = yes\n"));
+}
+
 static void resource_names(void **state)
 {
 	static const char *const ok[] = { "a/b/c", "kbs:///a/b/c", "kbs+provisioner:///a/b/c", "${init-data.secret}",
@@ -340,7 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),	cmocka_unit_test(everything_set),
-		cmocka_unit_test(resource_names), cmocka_unit_test(other_sources), cmocka_unit_test(values),
+		cmocka_unit_test(vtpm_defaults), cmocka_unit_test(vtpm_everything), cmocka_unit_test(resource_names), cmocka_unit_test(other_sources), cmocka_unit_test(values),
 		cmocka_unit_test(plain_http),	cmocka_unit_test(later_files),	  cmocka_unit_test(list_limit),
 		cmocka_unit_test(section_limit), cmocka_unit_test(templates),	  cmocka_unit_test(long_names),
 	};

@@ -174,6 +174,26 @@ static void authorities(void **state)
 	refuse("/my/a.conf", "/my/a.conf:3: ca = /my/not.pem holds no certificate in PEM form");
 }
 
+static void keys_and_chips(void **state)
+{
+	static const char key[] = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+	struct config *c;
+
+	put("/my/key.pem", key);
+	put("/my/ca.pem", PEM);
+	put("/my/vcek.der", "\x30\x03");
+	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\nvek = /my/vcek.der\n");
+	c = load("/my/a.conf");
+	assert_string_equal(c->vtpm.signer_pem, key);
+	assert_int_equal(c->vtpm.vek_len, 2);
+	assert_memory_equal(c->vtpm.vek_data, "\x30\x03", 2);
+	config_free(c);
+	put("/my/a.conf", "[vtpm]\nsigner = /my/ca.pem\n");
+	refuse("/my/a.conf", "/my/a.conf:2: signer = /my/ca.pem holds no public key in PEM form");
+	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\nvek = /my/absent\n");
+	refuse("/my/a.conf", "/my/a.conf:3: vek = /my/absent: cannot be read: No such file or directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(given, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(unreadable, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(authorities, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(keys_and_chips, make_root, remove_root),
 	};
 
 	log_init("test", LOGL_ERROR, false);

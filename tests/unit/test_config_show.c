@@ -41,7 +41,16 @@ static void show_ini(void **state)
 	buf_reset(&a);
 	assert_int_equal(config_show(c, false, &a, NULL), 0);
 	assert_null(strstr(buf_cstr(&a), "wait"));
+	assert_null(strstr(buf_cstr(&a), "[vtpm]"));
 	config_free(good(buf_cstr(&a)));
+	config_free(c);
+	c = good(VTPM);
+	buf_reset(&a);
+	assert_int_equal(config_show(c, false, &a, NULL), 0);
+	assert_non_null(strstr(buf_cstr(&a), "; f:1\n[vtpm]\n; default\nbank = sha256\n; f:2\npcrs = 4 7 9\n; default\ncap-pcr = 15\n"));
+	again = good(buf_cstr(&a));
+	assert_int_equal(again->vtpm.pcrs, c->vtpm.pcrs);
+	config_free(again);
 	config_free(c);
 }
 
@@ -72,6 +81,15 @@ static void show_json(void **state)
 	assert_string_equal(text_at(root, "volume", 0, "device", "origin"), "f:7");
 	assert_null(text_at(root, "volume", 0, "vk-id", "value"));
 	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(root, "volume"), 0), "name")), "root");
+	assert_true(json_is_null(json_object_get(root, "vtpm")));
+	config_free(c);
+	json_decref(root);
+	buf_reset(&b);
+	c = good(VTPM);
+	assert_int_equal(config_show(c, true, &b, NULL), 0);
+	assert_int_equal(json_parse((const char *)b.data, b.len, 65536, false, &root, NULL), 0);
+	assert_string_equal(text_at(root, "vtpm", 0, "pcrs", "value"), "4 7 9");
+	assert_string_equal(text_at(root, "vtpm", 0, "cap-pcr", "origin"), "default");
 	config_free(c);
 }
 
