@@ -2,7 +2,8 @@
 /*
  * The test platform (contracts.md 9): the agent's own objects over another table. Everything lies below one directory, named by
  * CRYPTATTEST_TEST_ROOT and read before main() clears the environment: etc/, run/, dev/, tee/ (tests/lib/tee_testpki.h),
- * mapper/ (tests/lib/mapper_recorder.h), power (one line per restart or power-off). Never installed.
+ * mapper/ (tests/lib/mapper_recorder.h), dev/tpm-swtpm (tests/lib/tpm_swtpm.h), power (one line per restart or power-off). Never
+ * installed.
  */
 #include "unlock/platform.h"
 
@@ -16,6 +17,7 @@
 
 #include "tests/lib/mapper_recorder.h"
 #include "tests/lib/tee_testpki.h"
+#include "tests/lib/tpm_swtpm.h"
 
 static char root[PATH_MAX / 2] = "/nonexistent";
 static char power_file[PATH_MAX];
@@ -54,6 +56,7 @@ const struct platform platform = {
 	.name = "test",
 	.tees = tee_testpki_providers,
 	.mapper = &mapper,
+	.tpm = &tpm_access_swtpm,
 	.allow_http = true,
 	.allow_file_devices = true,
 	.root = root,

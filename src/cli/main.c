@@ -31,7 +31,8 @@ static int clean_environment(void)
 
 	if (getenv("TERM"))
 		term = text_dup(getenv("TERM"));
-	if (clearenv() != 0 || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) != 0)
+	/* The TPM library would write to stderr by itself. */
+	if (clearenv() != 0 || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) != 0 || setenv("TSS2_LOG", "all+none", 1) != 0)
 		return -1;
 	return term && strlen(term) < 64 ? setenv("TERM", term, 1) : 0;
 }

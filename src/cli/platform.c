@@ -15,6 +15,7 @@ const struct platform platform = {
 	.name = "",
 	.tees = tee_providers,
 	.mapper = &mapper_dm,
+	.tpm = &tpm_access_device,
 	.allow_http = false,
 	.allow_file_devices = false,
 	.root = "/",

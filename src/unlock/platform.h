@@ -8,11 +8,13 @@
 
 #include "luks/mapper.h"
 #include "tee/tee.h"
+#include "vtpm/tpm.h"
 
 struct platform {
 	const char *name; /* "" in production */
 	const struct tee_provider *const *tees;
 	const struct mapper *mapper;
+	const struct tpm_access *tpm;
 	bool allow_http;
 	bool allow_file_devices; /* volumes in regular files */
 	const char *root; /* "/" in production */

@@ -59,7 +59,7 @@ struct tpm_lockout {
 int tpm_lockout(struct tpm *t, struct tpm_lockout *ret, struct err **err);
 
 struct tpm_info {
-	char manufacturer[5]; /* "IBM ", "MSFT" ... printable */
+	char manufacturer[5]; /* "IBM", "MSFT" ... printable */
 	char vendor[17];      /* TPM2_PT_VENDOR_STRING_1..4, printable */
 	uint32_t firmware[2];
 };
