@@ -8,6 +8,7 @@ set -u
 . "$VM_SRC/tests/vm/guest.sh"
 . "$VM_SRC/tests/vm/kbs.sh"
 . "$VM_SRC/tests/vm/tee.sh"
+. "$VM_SRC/tests/vm/tpm.sh"
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 

@@ -31,7 +31,12 @@ vm_append()
 #
 #	VM_KERNEL, VM_INITRD, VM_COMMAND_LINE	the three measured parts
 #	VM_DISKS	image files, as snapshots: nothing is written to them
+#	VM_DISKS_KEPT	image files that keep what the guest writes
+#	VM_TPM		folder with the state of a TPM (vm_tpm_new): the machine has it as tpm-crb, and what a boot leaves there is
+#			what the next one finds. The firmware is OVMF then, which measures kernel, initramfs and command line
 #	VM_TEE		what the emulated processor says of itself (tests/vm/tee.sh); not measured; none when empty
+#	VM_EARLY, VM_LATE	shell scripts for the guest: before any of our boot scripts, and once its root is mounted. They are disks of
+#			their own, so they change no measurement
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
 #	VM_SECONDS	how long it may take
 #	VM_QEMU		further options of QEMU
@@ -53,19 +58,39 @@ vm_launch()
 	for vm_disk in ${VM_DISKS:-}; do
 		vm_drives="$vm_drives -drive file=$vm_disk,if=virtio,format=raw,snapshot=on"
 	done
+	for vm_disk in ${VM_DISKS_KEPT:-}; do
+		vm_drives="$vm_drives -drive file=$vm_disk,if=virtio,format=raw"
+	done
+	for vm_part in early late; do
+		vm_disk=${VM_EARLY:-}
+		[ $vm_part = early ] || vm_disk=${VM_LATE:-}
+		[ -n "$vm_disk" ] || continue
+		cp "$vm_disk" "$1/$vm_part.disk"
+		truncate -s %512 "$1/$vm_part.disk"
+		vm_drives="$vm_drives -drive file=$1/$vm_part.disk,if=none,id=$vm_part,format=raw,readonly=on"
+		vm_drives="$vm_drives -device virtio-blk-pci,drive=$vm_part,serial=$vm_part"
+	done
+	vm_tpm=
+	if [ -n "${VM_TPM:-}" ]; then
+		vm_tpm_start "$VM_TPM" "$1" || return 1
+		vm_tpm="-chardev socket,id=tpm,path=$1/tpm.sock -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0"
+		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=0,readonly=on,file=$VM_OVMF/OVMF_CODE_4M.fd"
+		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=1,snapshot=on,file=$VM_OVMF/OVMF_VARS_4M.fd"
+	fi
 	# One line per connection, for the tests that count them.
 	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s\n' "$1" "${VM_PORT:-9}" >"$1/forward"
 	chmod +x "$1/forward"
-	# shellcheck disable=SC2086 # the drives are words
+	# shellcheck disable=SC2086 # drives and TPM are words
 	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
 		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
-		$vm_drives ${VM_QEMU:-} -device virtio-rng-pci \
+		$vm_drives $vm_tpm ${VM_QEMU:-} -device virtio-rng-pci \
 		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward" \
 		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$1/net.pcap" \
 		>"$1/qemu.log" 2>&1 </dev/null
 	vm_status=$?
 	rm -f "$1/initrd.launched"
+	[ -z "$vm_tpm" ] || vm_tpm_stop "$1"
 	# ttyS0 has carriage returns, and SeaBIOS leaves terminal codes.
 	tr -d '\r\033' <"$1/console.log" >"$1/console.txt"
 	return $vm_status

@@ -6,6 +6,7 @@
 . "$VM_SRC/tests/vm/disk.sh"
 . "$VM_SRC/tests/vm/image.sh"
 . "$VM_SRC/tests/vm/tee.sh"
+. "$VM_SRC/tests/vm/tpm.sh"
 
 # Our programs as a distribution builds them, and the test tools.
 vm_build()
@@ -15,7 +16,7 @@ vm_build()
 			{ [ -e config.status ] || "$VM_SRC/configure" -q --prefix=/usr --sysconfdir=/etc; } &&
 			make -s -j "$(nproc)" all &&
 			make -s -j "$(nproc)" tests/tools/cryptattest-testpki tests/headers/mkheader tests/emul/tee_signer \
-				tests/emul/cuse_sev_guest
+				tests/emul/cuse_sev_guest tests/loopback/killat
 	)
 }
 

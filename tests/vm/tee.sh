@@ -29,7 +29,7 @@ vm_tee_install()
 	vm_version=$(vm_kernel_version "$1")
 	mkdir -p "$vm_lib/pki"
 	cp "$VM_PKI"/* "$vm_lib/pki/"
-	cp "$VM_BUILD/tests/emul/tee_signer" "$VM_BUILD/tests/emul/cuse_sev_guest" "$vm_lib/"
+	cp "$VM_BUILD/tests/emul/tee_signer" "$VM_BUILD/tests/emul/cuse_sev_guest" "$VM_BUILD/tests/loopback/killat" "$vm_lib/"
 	install -m 755 "$VM_SRC/tests/vm/emul-tee/hook" "$VM_ROOT/etc/initramfs-tools/hooks/emul-tee"
 	install -D -m 755 "$VM_SRC/tests/vm/emul-tee/init-premount" "$VM_ROOT/etc/initramfs-tools/scripts/init-premount/emul-tee"
 	if [ "$1" != 6.1 ]; then
