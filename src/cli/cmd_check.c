@@ -175,7 +175,7 @@ static int make_document(struct cli *cli, struct secret_document *doc, struct er
 
 int cmd_document(struct cli *cli)
 {
-	struct secret_document doc = { .keyslot = -1 };
+	struct secret_document doc = { .keyslot = -1, .sealed_keyslot = -1 };
 	struct err *err = NULL;
 	int code;
 

@@ -31,7 +31,7 @@ int luks_document_make(const struct luks_device *dev, const struct luks_policy *
 	_cleanup_(luks_header_clear) struct luks_header h = LUKS_HEADER_INIT;
 	_cleanup_luks_volume_ struct luks_volume *v = NULL;
 	_cleanup_secret_ struct secret *key = NULL;
-	struct secret_document doc = { .keyslot = -1 };
+	struct secret_document doc = { .keyslot = -1, .sealed_keyslot = -1 };
 	int slot;
 
 	if (!text_is_volume_name(name))

@@ -101,7 +101,7 @@ static int open_volume(struct run *run, struct job *job, const struct secret *se
 		[CONF_FORM_AUTO] = FORM_AUTO, [CONF_FORM_RAW] = FORM_RAW, [CONF_FORM_DOCUMENT] = FORM_DOCUMENT
 	};
 	struct events *ev = run->env->events;
-	struct secret_document doc = { .keyslot = -1 };
+	struct secret_document doc = { .keyslot = -1, .sealed_keyslot = -1 };
 	int rc;
 
 	job->step = "open";

@@ -27,6 +27,7 @@ void secret_document_clear(struct secret_document *doc)
 	free(doc->uuid);
 	strv_free(doc->header_ids);
 	secret_free(doc->passphrase);
+	secret_free(doc->sealed_passphrase);
 	memset(doc, 0, sizeof(*doc));
 }
 
@@ -42,7 +43,8 @@ static int check_length(const struct secret *passphrase, struct err **err)
 static int check_critical(const json_t *obj, struct err **err)
 {
 	static const char *const known[] = { "type",	   "version",	  "name",    "uuid",	   "vk_id",
-					     "header_ids", "sector_size", "keyslot", "passphrase", "critical", NULL };
+					     "header_ids", "sector_size", "keyslot", "passphrase", "critical",
+					     "may_reseal", "sealed_secret", NULL };
 	const json_t *list = json_object_get(obj, "critical");
 	json_t *item;
 	size_t i;
@@ -132,13 +134,13 @@ static int take_geometry(const json_t *obj, struct secret_document *doc, struct 
 }
 
 /* Straight from jansson's (wiped) string into locked memory. */
-static int take_passphrase(const json_t *obj, struct secret_document *doc, struct err **err)
+static int take_base64(const json_t *obj, const char *where, struct secret **ret, struct err **err)
 {
 	_cleanup_secret_ struct secret *pass = NULL;
 	const char *text;
 	size_t len, n = 0;
 
-	if (json_get_str(obj, "document", "passphrase", &text, err) < 0)
+	if (json_get_str(obj, where, "passphrase", &text, err) < 0)
 		return -1;
 	len = strlen(text);
 	if (secret_new(b64_decoded_max(len) + 1, &pass, err) < 0 ||
@@ -147,7 +149,38 @@ static int take_passphrase(const json_t *obj, struct secret_document *doc, struc
 	secret_set_len(pass, n);
 	if (check_length(pass, err) < 0)
 		return -1;
-	doc->passphrase = TAKE_PTR(pass);
+	*ret = TAKE_PTR(pass);
+	return 0;
+}
+
+/* The passphrase of the vTPM's keyslot is base64 of 32 bytes (tpm-sealing.md 2.4): anything else could not be sealed again. */
+static int check_sealed(const struct secret *pass, struct err **err)
+{
+	uint8_t raw[SECRET_SEALED_LEN + 4];
+	size_t n = 0;
+	int rc = b64_decode(B64_STD, (const char *)secret_cdata(pass), secret_len(pass), raw, sizeof(raw), &n, NULL);
+
+	wipe(raw, sizeof(raw));
+	return rc == 0 && n == SECRET_SEALED_LEN ? 0 : bad(err, "sealed_secret is not the base64 of 32 bytes");
+}
+
+static int take_reseal(const json_t *obj, struct secret_document *doc, struct err **err)
+{
+	const json_t *may = json_object_get(obj, "may_reseal"), *sealed = json_object_get(obj, "sealed_secret");
+	uint64_t slot = 0;
+
+	doc->sealed_keyslot = -1;
+	if (may && !json_is_boolean(may))
+		return bad(err, "may_reseal is neither true nor false");
+	doc->may_reseal = json_is_true(may);
+	if (!sealed)
+		return 0;
+	if (!json_is_object(sealed))
+		return bad(err, "sealed_secret is not an object");
+	if (json_get_u64(sealed, "document", "keyslot", 0, 31, &slot, err) < 0 ||
+	    take_base64(sealed, "document", &doc->sealed_passphrase, err) < 0 || check_sealed(doc->sealed_passphrase, err) < 0)
+		return -1;
+	doc->sealed_keyslot = (int)slot;
 	return 0;
 }
 
@@ -162,7 +195,7 @@ static int take_document(const json_t *obj, struct secret_document *doc, struct 
 		return bad(err, "type is not " TYPE_NAME);
 	if (json_get_u64(obj, "document", "version", 1, 1, &version, err) < 0 || check_critical(obj, err) < 0 ||
 	    take_identity(obj, doc, err) < 0 || take_header_ids(obj, doc, err) < 0 || take_geometry(obj, doc, err) < 0 ||
-	    take_passphrase(obj, doc, err) < 0)
+	    take_base64(obj, "document", &doc->passphrase, err) < 0 || take_reseal(obj, doc, err) < 0)
 		return -1;
 	doc->is_document = true;
 	return 0;
@@ -170,7 +203,7 @@ static int take_document(const json_t *obj, struct secret_document *doc, struct 
 
 static int take_raw(const struct secret *text, struct secret_document *doc, struct err **err)
 {
-	doc->keyslot = -1;
+	doc->keyslot = doc->sealed_keyslot = -1;
 	if (check_length(text, err) < 0)
 		return -1;
 	return secret_from(secret_cdata(text), secret_len(text), &doc->passphrase, err);
@@ -209,7 +242,7 @@ static int take_confdata(const struct secret *text, struct secret_document *doc,
 {
 	struct confdata c = { .doc = doc };
 
-	doc->keyslot = -1;
+	doc->keyslot = doc->sealed_keyslot = -1;
 	if (secret_len(text) > SECRET_DOCUMENT_MAX)
 		return bad(err, "confdata is too long");
 	if (toml_parse((const char *)secret_cdata(text), secret_len(text), take_confdata_entry, &c, err) < 0)
@@ -298,7 +331,21 @@ static int put_passphrase(struct buf *b, const struct secret *pass, struct err *
 	b64_encode(B64_STD, secret_cdata(pass), secret_len(pass), (char *)secret_data(text));
 	buf_puts(b, ",\"passphrase\":\"");
 	buf_append(b, secret_cdata(text), len);
-	buf_puts(b, "\"}\n");
+	buf_puts(b, "\"");
+	return buf_check(b, err);
+}
+
+static int put_reseal(struct buf *b, const struct secret_document *doc, struct err **err)
+{
+	if (doc->may_reseal)
+		buf_puts(b, ",\"may_reseal\":true");
+	if (doc->sealed_passphrase) {
+		buf_printf(b, ",\"sealed_secret\":{\"keyslot\":%d", doc->sealed_keyslot);
+		if (put_passphrase(b, doc->sealed_passphrase, err) < 0)
+			return -1;
+		buf_putc(b, '}');
+	}
+	buf_puts(b, "}\n");
 	return buf_check(b, err);
 }
 
@@ -317,7 +364,7 @@ int secret_document_text(const struct secret_document *doc, struct secret **ret,
 		buf_printf(&b, ",\"sector_size\":%u", doc->sector_size);
 	if (doc->keyslot >= 0)
 		buf_printf(&b, ",\"keyslot\":%d", doc->keyslot);
-	if (put_passphrase(&b, doc->passphrase, err) < 0)
+	if (put_passphrase(&b, doc->passphrase, err) < 0 || put_reseal(&b, doc, err) < 0)
 		return -1;
 	return secret_from(b.data, b.len, ret, err);
 }

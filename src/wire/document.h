@@ -10,6 +10,7 @@
 
 #define SECRET_DOCUMENT_MAX 65536
 #define SECRET_PASSPHRASE_MIN 16
+#define SECRET_SEALED_LEN 32 /* behind the base64 of sealed_passphrase */
 
 enum secret_form { FORM_AUTO, FORM_RAW, FORM_DOCUMENT };
 
@@ -21,6 +22,10 @@ struct secret_document {
 	unsigned int sector_size; /* 0 = not pinned */
 	int keyslot;		  /* -1 = not named */
 	struct secret *passphrase;
+	/* For re-sealing at boot: what the broker escrows of the keyslot that the TPM's secret opens. */
+	bool may_reseal;
+	int sealed_keyslot;		  /* -1 = no sealed_secret */
+	struct secret *sealed_passphrase; /* 44 characters, base64 of 32 bytes; NULL = no sealed_secret */
 };
 
 /* Consumes nothing; ERR_INTEGRITY (id "document"). Enforces the 16-byte minimum for passphrases (K1).

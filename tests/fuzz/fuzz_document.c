@@ -16,7 +16,8 @@ static void print_and_parse(const struct secret_document *doc)
 	if (secret_document_text(doc, &text, NULL) < 0 || secret_document_parse(text, FORM_AUTO, false, &again, NULL) < 0)
 		abort();
 	if (!again.is_document || strcmp(again.name, doc->name) != 0 || strcmp(again.vk_id, doc->vk_id) != 0 ||
-	    again.keyslot != doc->keyslot || !secret_equal(again.passphrase, doc->passphrase))
+	    again.keyslot != doc->keyslot || !secret_equal(again.passphrase, doc->passphrase) || again.may_reseal != doc->may_reseal ||
+	    again.sealed_keyslot != doc->sealed_keyslot || !again.sealed_passphrase != !doc->sealed_passphrase)
 		abort();
 	secret_document_clear(&again);
 }

@@ -75,6 +75,50 @@ static void test_full(void **state)
 	secret_document_clear(&doc);
 }
 
+/* Base64 of the 44 characters that are base64 of 32 bytes. */
+#define SEALED_PASS "QUFFQ0F3UUZCZ2NJQ1FvTERBME9EeEFSRWhNVUZSWVhHQmthR3h3ZEhoOD0="
+#define RESEAL ",\"may_reseal\":true,\"sealed_secret\":{\"keyslot\":2,\"passphrase\":\"" SEALED_PASS "\"}"
+
+static void test_reseal(void **state)
+{
+	static const char *const bad[] = {
+		",\"may_reseal\":1", ",\"may_reseal\":\"true\"", ",\"sealed_secret\":[]", ",\"sealed_secret\":{}",
+		",\"sealed_secret\":{\"passphrase\":\"" SEALED_PASS "\"}", ",\"sealed_secret\":{\"keyslot\":2}",
+		",\"sealed_secret\":{\"keyslot\":32,\"passphrase\":\"" SEALED_PASS "\"}",
+		",\"sealed_secret\":{\"keyslot\":2,\"passphrase\":\"" PASS "\"}", /* 16 bytes that are no base64 */
+		",\"sealed_secret\":{\"keyslot\":2,\"passphrase\":\"QUFFQ0F3UUZCZ2NJQ1FvTERBME9Edz09\"}", /* base64, of 16 bytes */
+	};
+	struct secret_document doc, again;
+	struct secret *text = NULL;
+	char buf[1024];
+
+	snprintf(buf, sizeof(buf), "%s,\"passphrase\":\"%s\"%s,\"critical\":[\"may_reseal\",\"sealed_secret\"]}", HEAD, PASS, RESEAL);
+	assert_int_equal(parse(buf, FORM_AUTO, &doc, NULL), 0);
+	assert_true(doc.may_reseal);
+	assert_int_equal(doc.sealed_keyslot, 2);
+	assert_int_equal(secret_len(doc.sealed_passphrase), 44);
+	assert_memory_equal(secret_cdata(doc.sealed_passphrase), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 44);
+	assert_int_equal(secret_document_text(&doc, &text, NULL), 0);
+	assert_int_equal(secret_document_parse(text, FORM_DOCUMENT, false, &again, NULL), 0);
+	assert_true(again.may_reseal);
+	assert_int_equal(again.sealed_keyslot, 2);
+	assert_true(secret_equal(again.sealed_passphrase, doc.sealed_passphrase));
+	secret_document_clear(&again);
+	secret_document_clear(&doc);
+	secret_free(text);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(buf, sizeof(buf), "%s,\"passphrase\":\"%s\"%s}", HEAD, PASS, bad[i]);
+		if (parse(buf, FORM_AUTO, &doc, NULL) == 0)
+			fail_msg("accepted %s", bad[i]);
+	}
+	/* Neither is there unless it is said. */
+	assert_int_equal(parse(MINIMAL, FORM_AUTO, &doc, NULL), 0);
+	assert_false(doc.may_reseal);
+	assert_int_equal(doc.sealed_keyslot, -1);
+	assert_null(doc.sealed_passphrase);
+	secret_document_clear(&doc);
+}
+
 static void test_uuid_in_lower_case(void **state)
 {
 	struct secret_document doc;
@@ -312,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_minimal),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_reseal),
 		cmocka_unit_test(test_uuid_in_lower_case),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_raw),
