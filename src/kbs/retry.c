@@ -125,14 +125,35 @@ static bool note_identity(struct retry *r, uint64_t now_ns, uint64_t *ret_wait_m
 	return true;
 }
 
+/* An answer counts as what it is. Trouble of our own (no evidence this time, a transport process that died) does not make an
+ * earlier refusal look like something that a vTPM may make up for. */
+static void keep_refusal(struct retry *r, struct err **e)
+{
+	switch (err_class(*e)) {
+	case ERR_REFUSED:
+	case ERR_IDENTITY:
+	case ERR_INTEGRITY:
+	case ERR_CONFIG:
+		return;
+	default:
+		break;
+	}
+	if (!r->worst || err_class(r->worst) != ERR_REFUSED)
+		return;
+	err_clear(e);
+	*e = TAKE_PTR(r->worst);
+}
+
 bool retry_note(struct retry *r, const struct kbs_verdict *v, uint64_t retry_after_ms, uint64_t now_ns, struct err **e,
 		uint64_t *ret_wait_ms)
 {
 	bool again;
 
 	if (v->action == ACT_FINAL || (v->action == ACT_PACED && r->refusals >= ARRAY_SIZE(r->intervals->refused)) ||
-	    (v->action == ACT_HANDSHAKE_ONCE && r->once_used))
-		return false; /* a definite answer: nothing that was seen before outweighs it */
+	    (v->action == ACT_HANDSHAKE_ONCE && r->once_used)) {
+		keep_refusal(r, e);
+		return false;
+	}
 	retry_remember(r, now_ns, e);
 	*ret_wait_ms = 0;
 	if (v->action == ACT_HANDSHAKE_ONCE) {

@@ -227,6 +227,12 @@ int kbs_session_fetch(struct kbs_session *s, const struct resource_uri *uri, str
 	return 0;
 }
 
+void kbs_session_set_deadline(struct kbs_session *s, struct deadline d)
+{
+	s->p.deadline = d;
+	s->retry.deadline = d;
+}
+
 const char *kbs_session_token(const struct kbs_session *s)
 {
 	return s->token ? s->token : "";

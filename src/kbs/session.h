@@ -81,6 +81,9 @@ int kbs_session_new(const struct kbs_params *params, struct kbs_session **ret, s
 int kbs_session_attest(struct kbs_session *s, struct err **err);
 /* GET and decrypt one resource; hand-shakes when there is no session yet or the token is gone. */
 int kbs_session_fetch(struct kbs_session *s, const struct resource_uri *uri, struct secret **ret, struct err **err);
+/* From now on; a session that ended at its deadline goes on where it was (kbs-or-vtpm gives up before the whole deadline, other
+ * volumes of the same broker do not). */
+void kbs_session_set_deadline(struct kbs_session *s, struct deadline d);
 /* After attest: opaque token, protocol spoken, URL used, peer pin. */
 const char *kbs_session_token(const struct kbs_session *s);
 enum kbs_protocol kbs_session_protocol(const struct kbs_session *s);

@@ -57,6 +57,33 @@ static void one_url_backs_off(void **state)
 	retry_free(&r);
 }
 
+/* No evidence at the second handshake, or a transport process that died: the refusal of the first stands (exit 4, no vTPM). */
+static void own_trouble_is_no_way_out_of_a_refusal(void **state)
+{
+	static const struct kbs_verdict own[] = { { ACT_FINAL, ERR_BUSY, "tee-busy", NULL },
+						  { ACT_FINAL, ERR_NOEVIDENCE, "tee-none", NULL },
+						  { ACT_FINAL, ERR_INDETERMINATE, "transport", NULL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		struct retry r;
+
+		retry_init(&r, 1, &kbs_intervals_default, never);
+		assert_int_equal(note(&r, &paced, 0), 5000);
+		assert_int_equal(note(&r, &own[i], 0), UINT64_MAX);
+		assert_string_equal(result, "kbs-attestation");
+		/* A refusal that was followed by an accepted attestation is history. */
+		assert_int_equal(note(&r, &paced, 0), 15000);
+		retry_attested(&r);
+		assert_int_equal(note(&r, &own[i], 0), UINT64_MAX);
+		assert_string_equal(result, own[i].id);
+		/* Nothing else than a refusal is kept. */
+		note(&r, &unreachable, 0);
+		assert_int_equal(note(&r, &own[i], 0), UINT64_MAX);
+		assert_string_equal(result, own[i].id);
+		retry_free(&r);
+	}
+}
+
 static void rotation_pauses_once_a_round(void **state)
 {
 	struct retry r;
@@ -340,7 +367,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_url_backs_off),
-		cmocka_unit_test(rotation_pauses_once_a_round),
+		cmocka_unit_test(rotation_pauses_once_a_round), cmocka_unit_test(own_trouble_is_no_way_out_of_a_refusal),
 		cmocka_unit_test(retry_after_holds_one_url_back),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(gravest_counts_at_the_deadline),
