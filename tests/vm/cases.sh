@@ -4,7 +4,8 @@
 
 VM_CASES="stock success two-volumes wrong-measurement other-server server-down null-cipher tdx kernel-6.1 foreign-root"
 VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
-	root-by-uuid duplicate-uuid"
+	root-by-uuid duplicate-uuid dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
+	dracut-plain-foreign-root"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
 # scripts open it: so the attack is real.
@@ -260,4 +261,86 @@ case_duplicate_uuid()
 		expect_no_root
 		expect_console 'cryptattest: the root file system is on /dev/vda'
 	fi
+}
+
+# --- dracut ----------------------------------------------------------------------------------------------------------------------
+
+# opened_by_dracut IMAGE WORD...: the whole path, with further words on the kernel command line.
+opened_by_dracut()
+{
+	tee snp
+	image=$1
+	shift
+	machine 6.12 "$image" -- "$@"
+	server "$(rule snp default/test/root)"
+	VM_SECONDS=200
+	launch root.img
+	expect_root
+	expect_opened root kbs
+	expect_server 1 'released default/test/root'
+	expect_no_console 'enter passphrase'
+}
+
+# The broker refuses; nobody is asked, nothing is mounted, the machine goes off.
+refused_by_dracut()
+{
+	tee snp
+	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+	server "$(rule snp default/test/root)"
+	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root" init=/bin/sh
+	VM_SECONDS=200
+	launch root.img
+	expect_no_root
+	expect_no_console 'enter passphrase'
+	expect_no_console 'emergency mode'
+	expect_exit 4
+	expect_server 0 'released default'
+}
+
+foreign_root_by_dracut()
+{
+	tee snp
+	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 root=/dev/vdb
+	server "$(rule snp default/test/root)"
+	VM_SECONDS=200
+	launch root.img plain-root.img
+	expect_no_root
+	expect_console 'cryptattest: the root file system is on /dev/vdb'
+	expect_console 'reboot: Power down'
+}
+
+case_dracut_systemd()
+{
+	title "$1" "dracut with systemd: unit before systemd-cryptsetup@, systemd-networkd" || return 0
+	opened_by_dracut initrd-dracut-systemd ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+}
+
+case_dracut_plain()
+{
+	title "$1" "dracut without systemd: job beside the initqueue, network-legacy" || return 0
+	opened_by_dracut initrd-dracut-plain ip=dhcp
+}
+
+case_dracut_systemd_refused()
+{
+	title "$1" "dracut with systemd: refused, nobody asks, machine off" || return 0
+	refused_by_dracut initrd-dracut-systemd
+}
+
+case_dracut_plain_refused()
+{
+	title "$1" "dracut without systemd: refused, nobody asks, machine off" || return 0
+	refused_by_dracut initrd-dracut-plain
+}
+
+case_dracut_systemd_foreign_root()
+{
+	title "$1" "dracut with systemd: root= is the host's own disk: not mounted" || return 0
+	foreign_root_by_dracut initrd-dracut-systemd
+}
+
+case_dracut_plain_foreign_root()
+{
+	title "$1" "dracut without systemd: root= is the host's own disk: not mounted" || return 0
+	foreign_root_by_dracut initrd-dracut-plain
 }

@@ -7,6 +7,7 @@
 . "$VM_SRC/tests/vm/image.sh"
 . "$VM_SRC/tests/vm/tee.sh"
 . "$VM_SRC/tests/vm/tpm.sh"
+. "$VM_SRC/tests/vm/dracut.sh"
 
 # Our programs as a distribution builds them, and the test tools.
 vm_build()

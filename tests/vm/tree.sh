@@ -43,21 +43,22 @@ vm_tree()
 	echo "$vm_tar"
 }
 
-# update-initramfs is diverted while the packages are configured: it would run once per kernel for nothing.
+# What makes images is diverted while the packages are configured: it would run once per kernel for nothing.
 vm_tree_make()
 {
+	vm_divert=${VM_TREE_DIVERT:-/usr/sbin/update-initramfs}
 	vm_sources=$VM_WORK/sources.list
 	vm_tree_sources >"$vm_sources"
 	[ -s "$vm_sources" ] || vm_fail "no Debian package source is configured on this machine (apt-get update first?)"
 	apt-config dump | grep -E '^(Acquire::(http|https|Retries)|DPkg::Proxy)' >"$VM_WORK/apt.conf" || :
-	mmdebstrap --quiet --variant=essential --include="$(echo $VM_TREE_PACKAGES | tr ' ' ',')" \
+	mmdebstrap --quiet --variant=essential --include="$(echo $VM_TREE_PACKAGES | tr -s ' \t\n' ,)" \
 		--aptopt='Apt::Install-Recommends "false"' --aptopt="$VM_WORK/apt.conf" \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-		--essential-hook='chroot "$1" dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs
-			ln -s /bin/true "$1/usr/sbin/update-initramfs"' \
-		--customize-hook='rm "$1/usr/sbin/update-initramfs"
-			chroot "$1" dpkg-divert --quiet --local --rename --remove /usr/sbin/update-initramfs' \
+		--essential-hook="chroot \"\$1\" dpkg-divert --quiet --local --rename --add $vm_divert
+			ln -s /bin/true \"\$1$vm_divert\"" \
+		--customize-hook="rm \"\$1$vm_divert\"
+			chroot \"\$1\" dpkg-divert --quiet --local --rename --remove $vm_divert" \
 		--format=tar bookworm "$1.new" - <"$vm_sources" || vm_fail "mmdebstrap failed"
 	mv "$1.new" "$1"
 }

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# shellcheck shell=sh
+# The same machine with dracut in place of initramfs-tools: a Debian tree of its own, and images with and without systemd. Sourced.
+
+VM_DRACUT_PACKAGES="$VM_KERNEL_612 dracut dracut-core dracut-network systemd systemd-sysv dbus udev kmod cpio zstd cryptsetup-bin iproute2
+	isc-dhcp-client iputils-arping procps e2fsprogs libcurl4 libjansson4 libssl3 libcryptsetup12 libdevmapper1.02.1 libfuse3-3 libtss2-esys-3.0.2-0
+	libtss2-tcti-device0 libtss2-rc0 libtss2-mu0"
+
+vm_dracut_key()
+{
+	{
+		vm_tree_version "$VM_KERNEL_612"
+		vm_tree_version dracut
+		cat "$VM_SRC/tests/vm/dracut.sh"
+	} | sha256sum | cut -c1-16
+}
+
+# VM_DRACUT: the tree, with our programs in it. dracut is diverted while the kernel is configured: it would make an image for nothing.
+vm_prepare_dracut()
+{
+	vm_tar=$VM_CACHE/dracut-$(vm_dracut_key).tar
+	if [ ! -s "$vm_tar" ]; then
+		rm -f "$VM_CACHE"/dracut-*.tar
+		VM_TREE_PACKAGES=$VM_DRACUT_PACKAGES VM_TREE_DIVERT=/usr/bin/dracut vm_tree_make "$vm_tar" >&2
+	fi
+	VM_DRACUT=$VM_WORK/dracut-tree
+	mkdir -p "$VM_DRACUT"
+	tar -C "$VM_DRACUT" -xf "$vm_tar"
+	make -s -C "$VM_BUILD" install DESTDIR="$VM_DRACUT" >"$VM_WORK/install-dracut.log" 2>&1 ||
+		vm_fail "make install failed: $(tail "$VM_WORK/install-dracut.log")"
+	vm_version=$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)
+	# The emulated processor.
+	vm_lib=$VM_DRACUT/usr/local/lib/emul-tee
+	mkdir -p "$vm_lib/pki"
+	cp "$VM_PKI"/* "$vm_lib/pki/"
+	cp "$VM_BUILD/tests/emul/tee_signer" "$VM_SRC/tests/vm/emul-tee/init-premount" "$vm_lib/"
+	install -D -m 755 "$VM_SRC/tests/vm/emul-tee/dracut-module" "$VM_DRACUT/usr/lib/dracut/modules.d/56emul-tee/module-setup.sh"
+	mkdir -p "$VM_DRACUT/usr/lib/modules/$vm_version/extra"
+	emul_module "$vm_version" "$VM_DRACUT/usr/lib/modules/$vm_version/extra/tsm_fake.ko"
+	chroot "$VM_DRACUT" depmod "$vm_version"
+}
+
+# vm_dracut_image CONFIG NAME DRACUT-OPTION...: VM_WORK/NAME.
+vm_dracut_image()
+{
+	install -D -m 644 "$1" "$VM_DRACUT/etc/cryptattest/cryptattest.conf"
+	vm_name=$2
+	shift 2
+	vm_tree_mount "$VM_DRACUT"
+	chroot "$VM_DRACUT" dracut --force --no-hostonly --no-hostonly-cmdline --zstd --kver "$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)" \
+		"$@" "/tmp/$vm_name" >"$VM_WORK/$vm_name.log" 2>&1
+	vm_status=$?
+	vm_tree_umount "$VM_DRACUT"
+	[ $vm_status = 0 ] || return $vm_status
+	mv "$VM_DRACUT/tmp/$vm_name" "$VM_WORK/$vm_name"
+}
+
+# Images that a case asks for by name.
+vm_prepare_dracut_images()
+{
+	vm_prepare_dracut
+	case " $* " in
+	*' dracut-plain'*)
+		vm_dracut_image "$VM_WORK/test.conf" initrd-dracut-plain --omit 'systemd systemd-initrd dracut-systemd systemd-networkd network-manager' \
+			--add network-legacy || { tail -n 20 "$VM_WORK/initrd-dracut-plain.log" >&2; vm_fail "dracut failed"; }
+		;;
+	esac
+	case " $* " in
+	*' dracut-systemd'*)
+		vm_dracut_image "$VM_WORK/test.conf" initrd-dracut-systemd --add 'systemd systemd-networkd' ||
+			{ tail -n 20 "$VM_WORK/initrd-dracut-systemd.log" >&2; vm_fail "dracut failed"; }
+		;;
+	esac
+}
