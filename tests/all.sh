@@ -148,10 +148,11 @@ layer_distcheck()
 
 layer_scripts()
 {
-	scripts=$(find autogen.sh .ci contrib initramfs-tools tests -name Makemodule.am -prune -o -name '*.in' -prune -o -type f \
+	scripts=$(find autogen.sh .ci contrib dracut initramfs-tools tests -name Makemodule.am -prune -o -name '*.in' -prune -o -type f \
 		-exec grep -lE '^(#!/bin/(sh|bash)|# shellcheck shell=)' {} + | sort)
 	# hook and functions are checked as they are installed. What a script sources is there at boot or at run time.
-	for script in $scripts "$OUT/build/initramfs-tools/hook" "$OUT/build/initramfs-tools/functions"; do
+	for script in $scripts "$OUT/build/initramfs-tools/hook" "$OUT/build/initramfs-tools/functions" \
+		"$OUT/build/dracut/module-setup.sh"; do
 		one "scripts/${script#"$OUT/build/"}" shellcheck -S warning -e SC1091,SC2034,SC2154,SC2174 "$script"
 	done
 }
