@@ -106,6 +106,36 @@ mv "$VM_ROOT/usr/sbin/cryptattest" "$VM_ROOT/tmp/"
 statement "a configuration without the program fails the build" fails 6.12
 mv "$VM_ROOT/tmp/cryptattest" "$VM_ROOT/usr/sbin/"
 
+# --- sealed secrets
+etc=$VM_ROOT/etc/cryptattest
+openssl x509 -in "$VM_PKI/ark.pem" -noout -pubkey >"$etc/signer.pem"
+echo '{}' >"$etc/policy.json"
+vtpm="[vtpm]\npcrs = 4 7 9\nallow-untrusted-vtpm = yes\nsrk-name = 000b$(printf '%064d' 7)\nsigner = /etc/cryptattest/signer.pem\n"
+vtpm="${vtpm}pcr-signature = /etc/cryptattest/policy.json\npcr-signature = /run/absent.json\n"
+sealed='mode = vtpm\nsealed = PARTLABEL=esp:/cryptattest/root.sealed\n'
+plain=$(printf '%s' "$root" | sed 's/secret = [^ ]*$//')
+config "$agent$vtpm$plain$sealed"
+statement "a sealed secret on a partition builds" hook 6.12
+statement "... with the key that signs PCR policies" holds /etc/cryptattest/signer.pem
+statement "... and the policies that are there" holds /etc/cryptattest/policy.json
+for module in vfat nls_ascii nls_cp437; do
+	statement "... and module $module for the partition" has_module $module
+done
+config "$agent$vtpm${plain}mode = vtpm\nsealed = /etc/cryptattest/root.sealed\n"
+statement "a sealed file that is not there fails the build" fails 6.12
+statement "... and says what makes it" says 'root.sealed does not exist.*enroll'
+echo '{}' >"$etc/root.sealed"
+statement "... and is put into the image when it is" hook 6.12
+statement "... where it is looked for" holds /etc/cryptattest/root.sealed
+statement "... without file systems for it" sh -c "! find '$image' -name 'vfat.ko*' | grep -q ."
+rm "$etc/root.sealed"
+config "$agent$vtpm${root}mode = kbs-or-vtpm\nsealed = /etc/cryptattest/root.sealed\n"
+statement "with kbs-or-vtpm it is a warning: the broker can open the volume" hook 6.12
+statement "... and is given" says 'does not exist yet'
+mv "$etc/signer.pem" "$VM_ROOT/tmp/"
+statement "a signer's key that is not there fails the build" fails 6.12
+rm -f "$VM_ROOT/tmp/signer.pem" "$etc/policy.json"
+
 config "$agent${root}mode = manual"
 statement "a volume that is opened by hand does not need the program" hook 6.12
 rm -rf "$VM_ROOT/tmp/image"
