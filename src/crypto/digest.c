@@ -14,6 +14,8 @@ static const struct {
 	[DIGEST_SHA256] = { "sha256", 32, EVP_sha256 },
 	[DIGEST_SHA384] = { "sha384", 48, EVP_sha384 },
 	[DIGEST_SHA512] = { "sha512", 64, EVP_sha512 },
+	[DIGEST_SHA1] = { "sha1", 20, EVP_sha1 },
+	[DIGEST_SM3] = { "sm3", 32, EVP_sm3 },
 };
 
 size_t digest_size(enum digest_alg alg)
@@ -23,7 +25,7 @@ size_t digest_size(enum digest_alg alg)
 
 int digest_by_name(const char *name, enum digest_alg *ret, struct err **err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
+	for (size_t i = 0; i <= DIGEST_SHA512; i++) {
 		if (strcasecmp(name, digests[i].name) != 0)
 			continue;
 		*ret = (enum digest_alg)i;

@@ -9,12 +9,13 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+/* The last two exist because TPMs keep PCR banks of them (the cap extends every bank); nothing is ever decided by them. */
+enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_SHA1, DIGEST_SM3 };
 
 #define DIGEST_MAX 64
 
 size_t digest_size(enum digest_alg alg);
-/* Case-insensitive "sha256|sha384|sha512"; ERR_INTEGRITY. */
+/* Case-insensitive "sha256|sha384|sha512", nothing else; ERR_INTEGRITY. */
 int digest_by_name(const char *name, enum digest_alg *ret, struct err **err);
 int digest_bytes(enum digest_alg alg, const void *data, size_t len, uint8_t out[static DIGEST_MAX], struct err **err);
 /* Several pieces, as if concatenated. */

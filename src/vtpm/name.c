@@ -90,28 +90,51 @@ void tpm_name_text(const struct tpm_name *n, char out[static 2 * TPM_NAME_MAX + 
 	hex_encode(n->bytes, n->len, out);
 }
 
+/* u32 handle, TPM2B_NAME, u32 kind, then the public area (tpm-sealing.md 5.1, tpm2_srk). */
+#define KIND_KEY 1
+#define KIND_NV 2
+
+static TSS2_RC serialized(struct tpm *t, ESYS_TR tr, uint8_t **blob, size_t *len, size_t *off, uint32_t kind)
+{
+	TPM2B_NAME name = { 0 };
+	uint32_t handle, found;
+	TSS2_RC rc = Esys_TR_Serialize(t->esys, tr, blob, len);
+
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Tss2_MU_UINT32_Unmarshal(*blob, *len, off, &handle);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Tss2_MU_TPM2B_NAME_Unmarshal(*blob, *len, off, &name);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Tss2_MU_UINT32_Unmarshal(*blob, *len, off, &found);
+	return rc == TSS2_RC_SUCCESS && found != kind ? TSS2_ESYS_RC_MALFORMED_RESPONSE : rc;
+}
+
 int tpm_public_of(struct tpm *t, ESYS_TR key, TPM2B_PUBLIC *ret, struct err **err)
 {
 	_cleanup_esys_ uint8_t *blob = NULL;
-	TPM2B_NAME name = { 0 };
 	TPM2B_PUBLIC pub = { 0 };
-	uint32_t handle, kind;
 	size_t len = 0, off = 0;
-	TSS2_RC rc = Esys_TR_Serialize(t->esys, key, &blob, &len);
+	TSS2_RC rc = serialized(t, key, &blob, &len, &off, KIND_KEY);
 
-	/* u32 handle, TPM2B_NAME, u32 kind (1 = key), TPM2B_PUBLIC (tpm-sealing.md 5.1, tpm2_srk). */
-	if (rc == TSS2_RC_SUCCESS)
-		rc = Tss2_MU_UINT32_Unmarshal(blob, len, &off, &handle);
-	if (rc == TSS2_RC_SUCCESS)
-		rc = Tss2_MU_TPM2B_NAME_Unmarshal(blob, len, &off, &name);
-	if (rc == TSS2_RC_SUCCESS)
-		rc = Tss2_MU_UINT32_Unmarshal(blob, len, &off, &kind);
-	if (rc == TSS2_RC_SUCCESS && kind != 1)
-		return err_set(err, ERR_TPM, "tpm-rc", "the object is not a key");
 	if (rc == TSS2_RC_SUCCESS)
 		rc = Tss2_MU_TPM2B_PUBLIC_Unmarshal(blob, len, &off, &pub);
 	if (rc != TSS2_RC_SUCCESS)
-		return tpm_fail(rc, "reading the public area of a key", err);
+		return tpm_fail(rc, "the public area of a key", err);
+	*ret = pub;
+	return 0;
+}
+
+int tpm_nv_public_of(struct tpm *t, ESYS_TR index, TPM2B_NV_PUBLIC *ret, struct err **err)
+{
+	_cleanup_esys_ uint8_t *blob = NULL;
+	TPM2B_NV_PUBLIC pub = { 0 };
+	size_t len = 0, off = 0;
+	TSS2_RC rc = serialized(t, index, &blob, &len, &off, KIND_NV);
+
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(blob, len, &off, &pub);
+	if (rc != TSS2_RC_SUCCESS)
+		return tpm_fail(rc, "the public area of an NV index", err);
 	*ret = pub;
 	return 0;
 }

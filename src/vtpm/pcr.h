@@ -34,7 +34,9 @@ int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values
 /* One event into every active bank: each gets its own digest of these bytes. Read back afterwards: ERR_CAP "cap-readback" when the
  * value is not what it must have become. */
 int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err);
-/* SHA-bank(SHA-bank(event) extends old). */
+/* The bank's digest of an event, pcr_bank_size() bytes. */
+int pcr_event_digest(enum pcr_bank bank, const void *event, size_t len, uint8_t *out, struct err **err);
+/* What a PCR becomes: hash(old || hash(event)). out may be old. */
 int pcr_extend_value(enum pcr_bank bank, const uint8_t *old, const void *event, size_t len, uint8_t *out, struct err **err);
 
 /* All selected values are all-zero or all-FF: the firmware measured nothing, a policy over them protects nothing. */

@@ -87,6 +87,18 @@ int session_open(struct tpm *t, ESYS_TR key, const struct tpm_name *want, struct
 	return 0;
 }
 
+int session_unsalted(struct tpm *t, struct tpm_loaded *ret, struct err **err)
+{
+	ESYS_TR s;
+
+	if (start(t, ESYS_TR_NONE, TPM2_SE_HMAC, &s, err) < 0)
+		return -1;
+	*ret = (struct tpm_loaded){ .t = t, .tr = s };
+	if (Esys_TRSess_SetAttributes(t->esys, s, TPMA_SESSION_CONTINUESESSION, 0xff) != TSS2_RC_SUCCESS)
+		return err_set(err, ERR_INTERNAL, "tpm-session", "session attributes");
+	return 0;
+}
+
 static int start_for(struct tpm *t, TPM2_SE type, struct tpm_loaded *ret, struct err **err)
 {
 	ESYS_TR s;

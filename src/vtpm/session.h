@@ -35,6 +35,8 @@ bool session_is_open(const struct tpm *t);
 int session_open(struct tpm *t, ESYS_TR key, const struct tpm_name *want, struct err **err);
 /* A policy session, salted to the primary of srk_trust(). ERR_INTERNAL without one. */
 int session_policy(struct tpm *t, struct tpm_loaded *ret, struct err **err);
+/* An HMAC session without salt: proves an authorization without showing it, protects nothing else. */
+int session_unsalted(struct tpm *t, struct tpm_loaded *ret, struct err **err);
 /* A trial session: computes a digest, authorizes nothing. */
 int session_trial(struct tpm *t, struct tpm_loaded *ret, struct err **err);
 /* Flushes session and primary. For tpm_close(). */

@@ -70,5 +70,7 @@ int tpm_name_of_public(const TPM2B_PUBLIC *pub, struct tpm_name *ret, struct err
 int tpm_name_of_nv(const TPM2B_NV_PUBLIC *pub, struct tpm_name *ret, struct err **err);
 /* The public area that ESYS holds for a loaded key: the one that it will salt sessions to. No command is sent. */
 int tpm_public_of(struct tpm *t, ESYS_TR key, TPM2B_PUBLIC *ret, struct err **err);
+/* The same of an NV index: what ESYS puts into the authorizations of commands on it. */
+int tpm_nv_public_of(struct tpm *t, ESYS_TR index, TPM2B_NV_PUBLIC *ret, struct err **err);
 
 #endif

@@ -19,7 +19,7 @@ static void from_hex(const char *hex, void *out)
 	assert_int_equal(hex_decode(hex, strlen(hex), out, strlen(hex) / 2, NULL), 0);
 }
 
-/* FIPS 180-4 examples for "abc". */
+/* FIPS 180-4 examples for "abc"; GB/T 32905 A.1 for SM3. */
 static void test_digests(void **state)
 {
 	static const char *const expected[] = {
@@ -28,6 +28,8 @@ static void test_digests(void **state)
 				  "34c825a7",
 		[DIGEST_SHA512] = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23"
 				  "a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+		[DIGEST_SHA1] = "a9993e364706816aba3e25717850c26c9cd0d89d",
+		[DIGEST_SM3] = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
 	};
 	const struct digest_piece pieces[] = { { "a", 1 }, { "", 0 }, { "bc", 2 } };
 	uint8_t want[DIGEST_MAX], got[DIGEST_MAX];
@@ -48,6 +50,7 @@ static void test_digest_names(void **state)
 
 	assert_int_equal(digest_by_name("SHA512", &alg, &e), 0);
 	assert_int_equal(alg, DIGEST_SHA512);
+	assert_int_equal(digest_by_name("sha1", &alg, NULL), -1);
 	assert_int_equal(digest_by_name("sm3", &alg, &e), -1);
 	assert_int_equal(err_class(e), ERR_INTEGRITY);
 }

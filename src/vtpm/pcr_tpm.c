@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/* The part of pcr.h that asks a TPM: which banks, reading, extending all of them. */
+#include <string.h>
+
+#include "crypto/digest.h"
+#include "vtpm/pcr.h"
+#include "vtpm/session.h"
+
+#define READ_TRIES 20 /* others may extend between two parts of one reading */
+
+static int bank_of(uint16_t alg)
+{
+	for (int b = 0; b < PCR_BANKS; b++)
+		if (pcr_bank_alg((enum pcr_bank)b) == alg)
+			return b;
+	return -1;
+}
+
+static uint32_t selected(const TPMS_PCR_SELECTION *s)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < s->sizeofSelect && i < sizeof(s->pcrSelect) && i < sizeof(mask); i++)
+		mask |= (uint32_t)s->pcrSelect[i] << 8 * i;
+	return mask;
+}
+
+static TPMS_PCR_SELECTION selection(enum pcr_bank bank, uint32_t mask)
+{
+	return (TPMS_PCR_SELECTION){
+		.hash = pcr_bank_alg(bank),
+		.sizeofSelect = 3,
+		.pcrSelect = { (uint8_t)mask, (uint8_t)(mask >> 8), (uint8_t)(mask >> 16) },
+	};
+}
+
+int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err)
+{
+	_cleanup_esys_ TPMS_CAPABILITY_DATA *data = NULL;
+	uint32_t active = 0;
+	TPMI_YES_NO more;
+	TSS2_RC rc;
+
+	if (t->banks != 0) {
+		*ret = t->banks;
+		return 0;
+	}
+	rc = TPM_CALL(t, Esys_GetCapability(t->esys, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0,
+					    TPM2_NUM_PCR_BANKS, &more, &data));
+	if (rc != TSS2_RC_SUCCESS)
+		return tpm_fail(rc, "asking the TPM for its PCR banks", err);
+	if (data->capability != TPM2_CAP_PCRS || more)
+		return tpm_fail(TSS2_ESYS_RC_MALFORMED_RESPONSE, "asking the TPM for its PCR banks", err);
+	for (uint32_t i = 0; i < data->data.assignedPCR.count && i < TPM2_NUM_PCR_BANKS; i++) {
+		const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
+
+		if (selected(s) == 0)
+			continue;
+		if (bank_of(s->hash) < 0)
+			return err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps a PCR bank of the unknown algorithm 0x%04x, which cannot be capped",
+				       s->hash);
+		active |= UINT32_C(1) << bank_of(s->hash);
+	}
+	if (active == 0)
+		return err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps no PCR bank at all");
+	*ret = t->banks = active;
+	return 0;
+}
+
+/* Files one answer's digests under bank and PCR; what it told is taken out of left[]. */
+static int take_values(const TPML_PCR_SELECTION *out, const TPML_DIGEST *digests, struct pcr_values *values, uint32_t *left,
+		       struct err **err)
+{
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < out->count && i < TPM2_NUM_PCR_BANKS; i++) {
+		const int bank = bank_of(out->pcrSelections[i].hash);
+		const uint32_t mask = selected(&out->pcrSelections[i]);
+
+		if (mask == 0)
+			continue;
+		if (bank < 0 || (mask & ~left[bank]) != 0)
+			return tpm_fail(TSS2_ESYS_RC_MALFORMED_RESPONSE, "reading PCRs", err);
+		for (unsigned int pcr = 0; pcr < PCR_COUNT; pcr++) {
+			const size_t size = pcr_bank_size((enum pcr_bank)bank);
+
+			if (!(mask >> pcr & 1))
+				continue;
+			if (next >= digests->count || digests->digests[next].size != size)
+				return tpm_fail(TSS2_ESYS_RC_MALFORMED_RESPONSE, "reading PCRs", err);
+			memcpy(values[bank].value[pcr], digests->digests[next++].buffer, size);
+			values[bank].mask |= UINT32_C(1) << pcr;
+			left[bank] &= ~(UINT32_C(1) << pcr);
+		}
+	}
+	return next == digests->count ? 0 : tpm_fail(TSS2_ESYS_RC_MALFORMED_RESPONSE, "reading PCRs", err);
+}
+
+/* One PCR_Read for what is left; the TPM gives up to eight digests at a time. */
+static int read_some(struct tpm *t, struct pcr_values *values, uint32_t *left, uint32_t *ret_counter, struct err **err)
+{
+	_cleanup_esys_ TPML_PCR_SELECTION *out = NULL;
+	_cleanup_esys_ TPML_DIGEST *digests = NULL;
+	TPML_PCR_SELECTION in = { 0 };
+	TSS2_RC rc;
+
+	for (int b = 0; b < PCR_BANKS; b++)
+		if (left[b] != 0)
+			in.pcrSelections[in.count++] = selection((enum pcr_bank)b, left[b]);
+	rc = TPM_CALL(t, Esys_PCR_Read(t->esys, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, &in, ret_counter, &out, &digests));
+	if (tpm_rc_is(rc, TPM2_RC_HASH))
+		return err_set(err, ERR_TPM, "pcr-bank", "the TPM does not know PCR bank %s", pcr_bank_name((enum pcr_bank)bank_of(in.pcrSelections[0].hash)));
+	if (rc != TSS2_RC_SUCCESS)
+		return tpm_fail(rc, "reading PCRs", err);
+	if (digests->count == 0)
+		return err_set(err, ERR_TPM, "pcr-bank", "PCR bank %s of the TPM is not active",
+			       pcr_bank_name((enum pcr_bank)bank_of(in.pcrSelections[0].hash)));
+	return take_values(out, digests, values, left, err);
+}
+
+/* The wanted PCRs of each bank, all of one moment. values has PCR_BANKS elements. */
+static int read_banks(struct tpm *t, const uint32_t *wanted, struct pcr_values *values, struct err **err)
+{
+	for (int try = 0; try < READ_TRIES; try++) {
+		uint32_t left[PCR_BANKS], first = 0, counter = 0;
+		bool more = true, same = true;
+
+		memcpy(left, wanted, sizeof(left));
+		for (int part = 0; more; part++) {
+			if (read_some(t, values, left, &counter, err) < 0)
+				return -1;
+			if (part == 0)
+				first = counter;
+			same = same && counter == first;
+			more = false;
+			for (int b = 0; b < PCR_BANKS; b++)
+				more = more || left[b] != 0;
+		}
+		if (same)
+			return 0;
+	}
+	return err_set(err, ERR_TPM, "tpm-busy", "PCRs change as fast as they are read");
+}
+
+int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values *ret, struct err **err)
+{
+	struct pcr_values values[PCR_BANKS] = { 0 };
+	uint32_t wanted[PCR_BANKS] = { 0 };
+
+	mask &= (UINT32_C(1) << PCR_COUNT) - 1;
+	wanted[bank] = mask;
+	if (mask != 0 && read_banks(t, wanted, values, err) < 0)
+		return -1;
+	values[bank].bank = bank;
+	*ret = values[bank];
+	return 0;
+}
+
+static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *event, size_t len, struct err **err)
+{
+	TPML_DIGEST_VALUES digests = { 0 };
+	TSS2_RC rc;
+
+	for (int b = 0; b < PCR_BANKS; b++) {
+		TPMT_HA *d = &digests.digests[digests.count];
+
+		if (!(active >> b & 1))
+			continue;
+		d->hashAlg = pcr_bank_alg((enum pcr_bank)b);
+		if (pcr_event_digest((enum pcr_bank)b, event, len, (uint8_t *)&d->digest, err) < 0)
+			return -1;
+		digests.count++;
+	}
+	rc = TPM_CALL(t, Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &digests));
+	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "extending a PCR", err);
+}
+
+int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err)
+{
+	struct pcr_values before[PCR_BANKS] = { 0 }, after[PCR_BANKS] = { 0 };
+	uint32_t active, wanted[PCR_BANKS] = { 0 };
+	uint8_t expected[PCR_DIGEST_MAX];
+
+	if (pcr >= PCR_COUNT)
+		return err_set(err, ERR_INTERNAL, "pcrs", "there is no PCR %u", pcr);
+	if (pcr_active_banks(t, &active, err) < 0)
+		return -1;
+	for (int b = 0; b < PCR_BANKS; b++)
+		wanted[b] = active >> b & 1 ? UINT32_C(1) << pcr : 0;
+	if (read_banks(t, wanted, before, err) < 0 || extend(t, pcr, active, event, len, err) < 0 ||
+	    read_banks(t, wanted, after, err) < 0)
+		return -1;
+	for (int b = 0; b < PCR_BANKS; b++) {
+		if (!(active >> b & 1))
+			continue;
+		if (pcr_extend_value((enum pcr_bank)b, before[b].value[pcr], event, len, expected, err) < 0)
+			return -1;
+		if (memcmp(after[b].value[pcr], expected, pcr_bank_size((enum pcr_bank)b)) != 0)
+			return err_set(err, ERR_CAP, "cap-readback", "PCR %u (%s) is not what the event makes of it", pcr,
+				       pcr_bank_name((enum pcr_bank)b));
+	}
+	return 0;
+}
