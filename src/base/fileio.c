@@ -109,7 +109,7 @@ static int split_path(const char *path, char **ret_dir, const char **ret_name, s
 	return *ret_dir ? 0 : err_nomem(err);
 }
 
-static int write_temporary(int dir, const char *tmp, const void *data, size_t n, mode_t mode, struct err **err)
+static int write_temporary(int dir, const char *tmp, const void *data, size_t n, mode_t mode, bool sync, struct err **err)
 {
 	_cleanup_close_ int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -117,21 +117,23 @@ static int write_temporary(int dir, const char *tmp, const void *data, size_t n,
 		return err_set_errno(err, ERR_INTERNAL, "write", errno, "cannot create a temporary file");
 	if (fd_write_all(fd, data, n, err) < 0)
 		return -1;
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, mode) < 0 || (sync && fsync(fd) < 0))
 		return err_set_errno(err, ERR_INTERNAL, "write", errno, "cannot finish the temporary file");
 	return 0;
 }
 
-int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err)
+static int write_beside(int dirfd, const char *path, const void *data, size_t n, mode_t mode, bool sync, struct err **err)
 {
 	_cleanup_free_ char *dir_path = NULL, *tmp = NULL;
-	_cleanup_close_ int dir = -1;
+	_cleanup_close_ int opened = -1;
 	const char *name;
 	uint64_t salt = 0;
+	int dir = dirfd;
 
 	if (split_path(path, &dir_path, &name, err) < 0)
 		return -1;
-	dir = openat(dirfd, dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd == AT_FDCWD || name != path)
+		dir = opened = openat(dirfd, dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_set_errno(err, ERR_INTERNAL, "write", errno, "%s: cannot open the directory", path);
 	/* Only uniqueness is asked of it; O_EXCL catches the rest. */
@@ -140,7 +142,7 @@ int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, m
 	tmp = text_printf(".%.128s.%016llx.tmp", name, (unsigned long long)salt);
 	if (!tmp)
 		return err_nomem(err);
-	if (write_temporary(dir, tmp, data, n, mode, err) < 0) {
+	if (write_temporary(dir, tmp, data, n, mode, sync, err) < 0) {
 		unlinkat(dir, tmp, 0);
 		return err_wrap(err, "%s", path);
 	}
@@ -149,9 +151,19 @@ int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, m
 		unlinkat(dir, tmp, 0);
 		return -1;
 	}
-	if (fsync(dir) < 0 && errno != EINVAL)
+	if (sync && fsync(dir) < 0 && errno != EINVAL)
 		return err_set_errno(err, ERR_INTERNAL, "write", errno, "%s: cannot sync the directory", path);
 	return 0;
+}
+
+int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err)
+{
+	return write_beside(dirfd, path, data, n, mode, true, err);
+}
+
+int file_write_volatile(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err)
+{
+	return write_beside(dirfd, path, data, n, mode, false, err);
 }
 
 int dir_make(int dirfd, const char *path, mode_t mode, struct err **err)
@@ -162,6 +174,8 @@ int dir_make(int dirfd, const char *path, mode_t mode, struct err **err)
 
 	if (!copy)
 		return err_nomem(err);
+	if (mkdirat(dirfd, path, mode) == 0)
+		return 0;
 	for (p = copy + 1; *copy && *p; p++) {
 		if (*p != '/')
 			continue;

@@ -19,6 +19,8 @@ int fd_pread_exact(int fd, void *out, size_t n, uint64_t off, struct err **err);
 int fd_write_all(int fd, const void *data, size_t n, struct err **err);		 /* ERR_INTERNAL, errno kept */
 /* Writes a temporary file beside it, fsync, rename, fsync of the directory. */
 int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err);
+/* The same without a sync, for what lives under /run and is gone after the boot anyway. */
+int file_write_volatile(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err);
 int dir_make(int dirfd, const char *path, mode_t mode, struct err **err); /* with parents; existing is fine */
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,8 @@
 #include "unlock/exitcode.h"
 #include "unlock/guardian.h"
 #include "wire/json.h"
+
+#define HEAP_STEP (512 * 1024) /* address space; only what is used becomes resident */
 
 /*
  * The kernel hands unknown NAME=VALUE words of its command line to init as environment, and the host may write that line: nothing
@@ -40,8 +44,12 @@ static int clean_environment(void)
 /* A descriptor below 3 that is free would be given to the header copy or the socket, and messages would be written into it. */
 static int open_standard_fds(void)
 {
+	struct pollfd p[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
+
+	if (poll(p, ARRAY_SIZE(p), 0) < 0)
+		return -1;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+		if ((p[fd].revents & POLLNVAL) && open("/dev/null", O_RDWR) != fd)
 			return -1;
 	return 0;
 }
@@ -52,6 +60,10 @@ static int harden_process(void)
 	struct rlimit mem = { 64UL << 20, 64UL << 20 };
 
 	umask(077);
+#ifdef M_TOP_PAD
+	mallopt(M_TOP_PAD, HEAP_STEP); /* the heap grows in few steps, and does not shrink and grow again */
+	mallopt(M_TRIM_THRESHOLD, 2 * HEAP_STEP);
+#endif
 	signal(SIGPIPE, SIG_IGN); /* a reader of --status-fd that went away never stops an unlock */
 	if (open_standard_fds() < 0 || clean_environment() < 0)
 		return -1;

@@ -15,21 +15,17 @@
 
 #define OPEN_FILES 64 /* a connection, libcurl's own pipes, the resolver's sockets */
 
-/* Terminal and service manager signal the whole group: the parent decides, and closes the pair when it goes. */
-static void reset_signals(void)
+/* Terminal and service manager signal the whole group: the parent decides, and closes the pair when it goes. Nothing here waits for a
+ * signal, so they are blocked, whatever the caller had ignored; those of a fault end the process. */
+static void block_signals(void)
 {
-	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction sa = { .sa_handler = SIG_DFL };
-	sigset_t none;
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
+	sigset_t all;
 
-	/* Refused for SIGKILL and SIGSTOP. Nobody sends or ignores the real-time signals behind SIGSYS. */
-	for (int s = 1; s <= SIGSYS; s++)
-		sigaction(s, &sa, NULL);
-	sa.sa_handler = SIG_IGN;
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		sigaction(ignored[i], &sa, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&all, faults[i]);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 static bool keep_only(int fd)
@@ -82,10 +78,11 @@ static bool drop_rights(void)
 
 bool confine(int fd, pid_t parent)
 {
-	reset_signals();
+	block_signals();
 	setsid(); /* fails only for a group leader, which a fresh fork is not */
 	/* Proxies, resolver options, SSLKEYLOGFILE, OPENSSL_CONF: nothing of the caller's environment counts. */
 	clearenv();
+	setenv("TZ", "UTC0", 1); /* or the C library opens the local zone's file for the dates of a certificate */
 	if (chdir("/") != 0 || !keep_only(fd) || !set_limits() || !drop_rights())
 		return false;
 	/* A change of credentials clears both of these, so they come after it. */

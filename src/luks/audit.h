@@ -85,5 +85,8 @@ int audit_library(struct audit *a, const struct luks_header *h, const struct luk
 /* Everything: audit_json, and audit_library when that found nothing. */
 int audit_run(const struct luks_header *h, const struct luks_device *dev, const struct luks_policy *policy,
 	      struct luks_findings *findings, struct crypt_device **ret_cd, struct err **err);
+/* luks_inspect(), and the context that the audit looked through to who goes on with it; ret_cd may be NULL. */
+int header_inspect(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
+		   struct luks_findings *ret_findings, struct crypt_device **ret_cd, struct err **err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "luks/audit.h"
 
 #define PBKDF2_MIN 1000
@@ -22,14 +23,30 @@ static void check_pbkdf2(struct audit *a, const json_t *kdf)
 	audit_base64(a, "H9", kdf, "salt", 32);
 }
 
+/* MemAvailable in KiB, 0 when the kernel does not say. */
+static uint64_t memory_available(const struct luks_policy *policy)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	uint64_t kib = 0;
+	char line[128];
+
+	if (policy->memory_available_kib)
+		return policy->memory_available_kib;
+	f = fopen("/proc/meminfo", "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
+			break;
+	return kib;
+}
+
 static void check_argon2(struct audit *a, const json_t *kdf)
 {
 	static const char *const required[] = { "type", "time", "memory", "cpus", "salt", NULL };
-	uint64_t max = ARGON2_MEMORY_MAX;
+	uint64_t max = ARGON2_MEMORY_MAX, available = memory_available(a->policy);
 
 	/* Half of what is free, so that a header cannot call the OOM killer. */
-	if (a->policy->memory_available_kib && a->policy->memory_available_kib / 2 < max)
-		max = a->policy->memory_available_kib / 2;
+	if (available && available / 2 < max)
+		max = available / 2;
 	audit_members(a, "H9", kdf, required, NULL);
 	audit_int(a, "H9", kdf, "time", 1, 16, NULL);
 	audit_int(a, "H9", kdf, "memory", 32, max > 32 ? max : 32, NULL);

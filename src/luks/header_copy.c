@@ -18,7 +18,7 @@
 #include "luks/context.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#define CHUNK 65536
+#define CHUNK 131072
 
 void luks_header_clear(struct luks_header *h)
 {
@@ -26,28 +26,6 @@ void luks_header_clear(struct luks_header *h)
 		close(h->memfd);
 	json_decref(h->json);
 	*h = (struct luks_header)LUKS_HEADER_INIT;
-}
-
-/* MemAvailable in KiB, 0 when the kernel does not say. */
-static uint64_t memory_available(void)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/meminfo", "re");
-	uint64_t kib = 0;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
-			break;
-	return kib;
-}
-
-static struct luks_policy policy_filled(const struct luks_policy *policy)
-{
-	struct luks_policy p = *policy;
-
-	if (!p.memory_available_kib)
-		p.memory_available_kib = memory_available();
-	return p;
 }
 
 static int read_device(const struct luks_device *dev, void *out, size_t n, uint64_t off, struct err **err)
@@ -150,13 +128,12 @@ static int header_copy(struct audit *a, const struct luks_device *dev, struct lu
 int luks_header_read(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
 		     struct err **err)
 {
-	struct luks_policy p = policy_filled(policy);
 	struct luks_findings findings = { 0 };
 	struct luks_header h = LUKS_HEADER_INIT;
 	struct audit a;
 	int r;
 
-	audit_init(&a, &p, &findings);
+	audit_init(&a, policy, &findings);
 	r = header_copy(&a, dev, &h, err);
 	if (r == 0)
 		r = audit_result(&a, err);
@@ -173,10 +150,9 @@ int audit_run(const struct luks_header *h, const struct luks_device *dev, const 
 	      struct luks_findings *findings, struct crypt_device **ret_cd, struct err **err)
 {
 	_cleanup_context_ struct crypt_device *cd = NULL;
-	struct luks_policy p = policy_filled(policy);
 	struct audit a;
 
-	audit_init(&a, &p, findings);
+	audit_init(&a, policy, findings);
 	audit_json(&a, h->json, h->data_offset);
 	/* A header that we would refuse anyway is not shown to the library's parser. */
 	if (findings->n == 0 && audit_library(&a, h, dev, &cd, err) < 0)
@@ -188,18 +164,23 @@ int audit_run(const struct luks_header *h, const struct luks_device *dev, const 
 	return 0;
 }
 
-int luks_inspect(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
-		 struct luks_findings *ret_findings, struct err **err)
+int header_inspect(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
+		   struct luks_findings *ret_findings, struct crypt_device **ret_cd, struct err **err)
 {
-	struct luks_policy p = policy_filled(policy);
 	struct audit a;
 
 	*ret = (struct luks_header)LUKS_HEADER_INIT;
 	*ret_findings = (struct luks_findings){ 0 };
-	audit_init(&a, &p, ret_findings);
+	audit_init(&a, policy, ret_findings);
 	if (header_copy(&a, dev, ret, err) < 0)
 		return -1;
 	if (ret->memfd < 0)
 		return audit_result(&a, err);
-	return audit_run(ret, dev, &p, ret_findings, NULL, err);
+	return audit_run(ret, dev, policy, ret_findings, ret_cd, err);
+}
+
+int luks_inspect(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret,
+		 struct luks_findings *ret_findings, struct err **err)
+{
+	return header_inspect(dev, policy, ret, ret_findings, NULL, err);
 }

@@ -22,6 +22,10 @@ struct luks_volume; /* libcryptsetup context over the sealed copy + the data dev
 /* Audits again (0.5 ms), so that no volume exists without it: classes of luks_inspect(). h and dev must outlive the volume. */
 int luks_volume_new(const struct luks_header *h, const struct luks_device *dev, const struct luks_policy *policy,
 		    struct luks_volume **ret, struct err **err);
+/* Copy, audit and volume in one: luks_inspect() whose library context becomes the volume's. *ret_header and *ret_findings are the
+ * caller's to clear in every case. */
+int luks_volume_open(const struct luks_device *dev, const struct luks_policy *policy, struct luks_header *ret_header,
+		     struct luks_findings *ret_findings, struct luks_volume **ret, struct err **err);
 void luks_volume_free(struct luks_volume *v);
 void luks_volume_freep(struct luks_volume **v);
 #define _cleanup_luks_volume_ __attribute__((cleanup(luks_volume_freep)))

@@ -99,12 +99,18 @@ static bool wait_news(int fd, struct deadline d)
 
 int net_wait_route(struct deadline d, struct net_facts *ret, struct err **err)
 {
-	/* Subscribed before the first look, so that nothing can happen in between unseen. */
-	_cleanup_close_ int fd = open_rtnl(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-						   RTMGRP_IPV6_ROUTE, err);
 	struct deadline quiet = deadline_in_ms(0);
 	struct net_facts facts = { 0 };
+	_cleanup_close_ int fd = -1;
 
+	if (net_probe(&facts, err) < 0)
+		return -1;
+	if (facts.default_route) {
+		*ret = facts;
+		return 0;
+	}
+	/* Subscribed before the next look, so that nothing can happen in between unseen. */
+	fd = open_rtnl(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE, err);
 	if (fd < 0)
 		return -1;
 	for (;;) {

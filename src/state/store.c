@@ -29,11 +29,13 @@ static bool trusted(int fd, mode_t type)
 /* The directory, or -1 with errno; made when asked. */
 static int open_dir(int root_fd, bool create, struct err **err)
 {
-	int fd;
+	int fd = openat(root_fd, STATE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (create && dir_make(root_fd, STATE_DIR, 0700, err) < 0)
-		return -1;
-	fd = openat(root_fd, STATE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && create) {
+		if (dir_make(root_fd, STATE_DIR, 0700, err) < 0)
+			return -1;
+		fd = openat(root_fd, STATE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
 	if (fd < 0)
 		return err_set_errno(err, ERR_INTERNAL, "state-dir", errno, "/%s", STATE_DIR);
 	if (trusted(fd, S_IFDIR))
@@ -133,7 +135,7 @@ int state_save(int root_fd, const struct state *s, struct err **err)
 
 	if (dir < 0 || state_json(s, &text, err) < 0)
 		return -1;
-	if (file_write_atomic(dir, "status.json", text, strlen(text), 0600, err) < 0)
+	if (file_write_volatile(dir, "status.json", text, strlen(text), 0600, err) < 0)
 		return err_wrap(err, "/%s", STATE_DIR);
 	return 0;
 }

@@ -41,14 +41,12 @@ static int find_device(struct run *run, struct job *job, struct err **err)
 static int copy_and_audit(struct job *job, struct err **err)
 {
 	struct luks_findings findings = { 0 };
-	int rc = luks_inspect(&job->dev, &job->policy, &job->header, &findings, err);
+	int rc = luks_volume_open(&job->dev, &job->policy, &job->header, &findings, &job->volume, err);
 
 	if (rc < 0 && findings.n > 1)
 		err_hint(err, "%zu checks failed; `cryptattest check %s` lists them all", findings.n, job->conf->name);
 	luks_findings_clear(&findings);
-	if (rc < 0)
-		return -1;
-	return luks_volume_new(&job->header, &job->dev, &job->policy, &job->volume, err);
+	return rc;
 }
 
 /*

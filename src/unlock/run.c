@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -151,15 +149,20 @@ static void fail_verified(struct run *run, enum err_class cls, const char *id, c
 	}
 }
 
+/* The record follows each volume; after the last one the run's end writes it anyway. */
 static void publish_all(struct run *run)
 {
+	size_t left = 0;
+
+	for (size_t i = 0; i < run->n_jobs; i++)
+		left += run->jobs[i].stage == JOB_VERIFIED;
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		_cleanup_err_ struct err *e = NULL;
 
 		if (run->jobs[i].stage != JOB_VERIFIED)
 			continue;
 		job_publish(run, &run->jobs[i]);
-		if (run_record(run, "running", 0, &e) < 0)
+		if (--left && run_record(run, "running", 0, &e) < 0)
 			log_warning("status record: %s", err_message(e));
 	}
 }
@@ -231,11 +234,9 @@ static void end(struct run *run, int code)
 
 	if (run->state && run->n_jobs && run->lock_fd >= 0 && run_record(run, code == EXIT_OK ? "ok" : "failed", code, &err) < 0)
 		log_warning("status record: %s", err_message(err));
-	/* Said before it is printed: a console that takes nothing must not undo an unlock. The lock is the guardian's as well. */
-	if (run->lock_fd >= 0) {
+	/* Said before it is printed: a console that takes nothing must not undo an unlock. */
+	if (run->lock_fd >= 0)
 		guardian_release(run->env->guardian);
-		flock(run->lock_fd, LOCK_UN);
-	}
 	run_print(run);
 	for (size_t i = 0; i < run->n_jobs; i++)
 		job_clear(&run->jobs[i]);

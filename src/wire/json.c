@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* The usable size may exceed what was asked for; all of it is ours. No header in front of the block, so that blocks
  * from before the switch, and texts that a caller free()s, stay valid. */
@@ -17,7 +18,12 @@ static void wiping_free(void *p)
 
 void json_use_wiping_allocator(void)
 {
+	uint32_t seed = 0;
+
 	json_set_alloc_funcs(malloc, wiping_free);
+	/* For its hash tables; without one jansson reads /dev/urandom, which an initramfs may not have yet, or takes the time. */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed) && seed)
+		json_object_seed(seed);
 }
 
 /* jansson's own message quotes the text near the error, which may be a passphrase: only our words are used. */

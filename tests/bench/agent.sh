@@ -194,6 +194,9 @@ agent_calls()
 	agent_all=$(grep -cvE 'resumed>|^[0-9]+ +(---|\+\+\+)' "$WORK/calls")
 	agent_pki_calls=$(grep -E "$agent_pki|$AGENT_ROOT/tee" "$WORK/calls" | grep -cv 'resumed>')
 	row "system calls, P-256, one volume, $2 ($agent_pki_calls for the test PKI left out)" $((agent_all - agent_pki_calls)) 999 ""
+	# The loader's last act before main() is to ask for the stack's limit.
+	plain "  of these to load $(grep -c '\.so[.0-9]*", O_RDONLY|O_CLOEXEC) = [0-9]' "$WORK/calls") libraries, before main()" \
+		"$(awk '/resumed>/ { next } /prlimit64\(0, RLIMIT_STACK/ { print n; exit } { n++ }' "$WORK/calls")" ""
 }
 
 bench_agent()

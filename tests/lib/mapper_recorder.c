@@ -50,15 +50,13 @@ static void path_of(const struct mapper_recorder *r, const char *name, char out[
 
 static void log_call(const struct mapper_recorder *r, const char *what, const char *name, uint32_t flags)
 {
+	_cleanup_close_ int fd = -1;
 	char path[512];
-	FILE *f;
 
 	path_of(r, ".log", path);
-	f = fopen(path, "ae");
-	if (!f)
-		return;
-	fprintf(f, "%s %s flags=0x%x\n", what, name, flags);
-	fclose(f);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		dprintf(fd, "%s %s flags=0x%x\n", what, name, flags);
 }
 
 static unsigned int current_faults(const struct mapper_recorder *r)
@@ -227,7 +225,7 @@ static int write_mapping(const struct mapper_recorder *r, const char *name, stru
 	path_of(r, name, path);
 	if (buf_check(b, err) < 0)
 		return -1;
-	return file_write_atomic(AT_FDCWD, path, b->data, b->len, 0600, err);
+	return file_write_volatile(AT_FDCWD, path, b->data, b->len, 0600, err);
 }
 
 static int rec_activate(void *ctx, struct crypt_device *cd, const char *name, const struct secret *key, uint32_t flags,
