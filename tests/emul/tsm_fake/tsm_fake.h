@@ -8,6 +8,10 @@
 
 #ifdef __KERNEL__
 #include <linux/types.h>
+
+/* rtmr.c: the misc device tdx_guest with its measurement registers. */
+int tsm_fake_rtmr_register(void);
+void tsm_fake_rtmr_unregister(void);
 #else
 #include <stdint.h>
 typedef uint32_t __u32;

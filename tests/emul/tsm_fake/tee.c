@@ -367,15 +367,26 @@ static int __init fake_init(void)
 	rc = misc_register(&fake_device);
 	if (rc)
 		return rc;
+	rc = is_tdx ? tsm_fake_rtmr_register() : 0;
+	if (rc)
+		goto out_device;
 	rc = tsm_register(&fake_ops, NULL);
 	if (rc)
-		misc_deregister(&fake_device);
+		goto out_rtmr;
+	return 0;
+out_rtmr:
+	if (is_tdx)
+		tsm_fake_rtmr_unregister();
+out_device:
+	misc_deregister(&fake_device);
 	return rc;
 }
 
 static void __exit fake_exit(void)
 {
 	tsm_unregister(&fake_ops);
+	if (is_tdx)
+		tsm_fake_rtmr_unregister();
 	misc_deregister(&fake_device);
 	kvfree(blobs);
 }
