@@ -66,6 +66,21 @@ int hmac_sha256(const struct secret *key, const void *data, size_t len, uint8_t 
 	return 0;
 }
 
+int pbkdf2_sha256(const struct secret *password, const void *salt, size_t salt_len, unsigned int iterations, size_t out_len,
+		  struct secret **ret, struct err **err)
+{
+	_cleanup_secret_ struct secret *out = NULL;
+
+	if (secret_new(out_len, &out, err) < 0)
+		return -1;
+	if (PKCS5_PBKDF2_HMAC((const char *)secret_cdata(password), (int)secret_len(password), salt, (int)salt_len, (int)iterations,
+			      EVP_sha256(), (int)out_len, secret_data(out)) != 1)
+		return ossl_err(err, ERR_INTERNAL, "crypto", "PBKDF2");
+	secret_set_len(out, out_len);
+	*ret = TAKE_PTR(out);
+	return 0;
+}
+
 int random_bytes(void *out, size_t len, struct err **err)
 {
 	if (RAND_bytes_ex(NULL, out, len, 0) != 1)

@@ -26,6 +26,9 @@ struct digest_piece {
 int digest_pieces(enum digest_alg alg, const struct digest_piece *pieces, size_t n, uint8_t out[static DIGEST_MAX],
 		  struct err **err);
 int hmac_sha256(const struct secret *key, const void *data, size_t len, uint8_t out[static 32], struct err **err);
+/* PBKDF2-HMAC-SHA256; out_len bytes. */
+int pbkdf2_sha256(const struct secret *password, const void *salt, size_t salt_len, unsigned int iterations, size_t out_len,
+		  struct secret **ret, struct err **err);
 int random_bytes(void *out, size_t len, struct err **err);
 
 #endif

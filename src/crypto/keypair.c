@@ -93,21 +93,30 @@ static int read_ec_public(const EVP_PKEY *pkey, struct public_key *pub, struct e
 	return 0;
 }
 
+int pkey_read_public(const EVP_PKEY *pkey, struct public_key *ret, struct err **err)
+{
+	struct public_key pub = { 0 };
+	int r;
+
+	if (EVP_PKEY_is_a(pkey, "RSA"))
+		r = read_rsa_public(pkey, &pub, err);
+	else if (EVP_PKEY_is_a(pkey, "EC"))
+		r = read_ec_public(pkey, &pub, err);
+	else
+		r = err_set(err, ERR_CONFIG, "key-type", "neither an RSA nor an EC key");
+	if (r == 0)
+		*ret = pub;
+	return r;
+}
+
 /* Takes pkey over, also on failure. */
 static int keypair_wrap(EVP_PKEY *pkey, struct keypair **ret, struct err **err)
 {
 	_cleanup_ossl_(pkey) EVP_PKEY *owned = pkey;
-	struct public_key pub = { 0 };
+	struct public_key pub;
 	struct keypair *kp;
-	int r;
 
-	if (EVP_PKEY_is_a(owned, "RSA"))
-		r = read_rsa_public(owned, &pub, err);
-	else if (EVP_PKEY_is_a(owned, "EC"))
-		r = read_ec_public(owned, &pub, err);
-	else
-		r = err_set(err, ERR_CONFIG, "key-type", "neither an RSA nor an EC key");
-	if (r < 0)
+	if (pkey_read_public(owned, &pub, err) < 0)
 		return -1;
 	kp = calloc(1, sizeof(*kp));
 	if (!kp)

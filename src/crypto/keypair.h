@@ -58,4 +58,11 @@ int keypair_sign_es256(const struct keypair *kp, const void *data, size_t len, u
 int public_key_verify_es256(const struct public_key *pk, const void *data, size_t len, const uint8_t sig[static 64],
 			    struct err **err); /* ERR_INTEGRITY */
 
+/* "BEGIN PUBLIC KEY". The fingerprint is the SHA-256 of RSAPublicKey (PKCS#1), or of the EC point: what systemd calls pkfp.
+ * ERR_CONFIG. */
+int public_key_from_pem(const char *pem, size_t len, struct public_key *ret, uint8_t ret_fingerprint[static 32],
+			struct err **err);
+/* DER to two numbers of `width` bytes each; r and s are written only for a signature of that shape. ERR_INTEGRITY. */
+int ecdsa_signature_parse(const void *der, size_t len, size_t width, uint8_t *r, uint8_t *s, struct err **err);
+
 #endif

@@ -15,4 +15,8 @@ struct keypair {
  * outside 2048..4096 bits, even or tiny numbers, a point that is not on the curve. */
 int public_key_to_pkey(const struct public_key *pk, EVP_PKEY **ret, struct err **err);
 
+/* The numbers of a key that OpenSSL parsed. ERR_CONFIG (id "key-type"): neither RSA of 2048..4096 bits nor EC on P-256 or
+ * P-521. */
+int pkey_read_public(const EVP_PKEY *pkey, struct public_key *ret, struct err **err);
+
 #endif
