@@ -4,9 +4,10 @@
  * It lies on the host's disk, so nothing in it is believed: it points at sealed data, and every rule that the object must meet comes
  * from the measured configuration (tpm-sealing.md 5.4, luks-untrusted-host.md E5, C4). Pure codec.
  *
- * {"type":"cryptattest-sealed","version":1,"name","uuid","keyslot","public","private","seed"?,"bank","pcrs":[],"pcr_values":{"7":hex},
- *  "creation_data"?,"creation_ticket"?,"pin":bool,"pin_salt"?,"srk_name","source","sealed_at"}
- * Byte members are padded base64; pcr_values and srk_name (hex) serve diagnosis alone.
+ * {"type":"cryptattest-sealed","version":1,"name","uuid","keyslot"?,"public","private","creation_data"?,"creation_ticket"?,"bank",
+ *  "pcrs":[],"pcr_values":{"7":hex},"baseline"?,"pin":bool,"pin_salt"?,"srk_name","sealed_at":"enroll"|"boot"}
+ * Byte members are padded base64; pcr_values and srk_name (hex) serve diagnosis alone. The file names a PIN salt exactly when a PIN is
+ * needed, and creation data only with their ticket.
  */
 #ifndef CRYPTATTEST_VTPM_BLOB_H
 #define CRYPTATTEST_VTPM_BLOB_H
@@ -33,6 +34,7 @@ struct sealed_blob {
 	bool pin;
 	uint8_t pin_salt[SEALED_PIN_SALT];
 	struct tpm_name srk_name; /* diagnosis: "another TPM" */
+	uint64_t baseline;	  /* of the offline counter: part of the policy, and inside the payload too; 0 without one */
 	char *sealed_at;	  /* "enroll" | "boot" */
 };
 
@@ -46,6 +48,7 @@ void sealed_blob_clear(struct sealed_blob *b);
  * baseline u64be. The identities are the sealer's word: they count only with a proof of origin (vtpm.h).
  */
 #define SEALED_SECRET_LEN 32
+#define SEALED_PAYLOAD_LEN 108
 struct sealed_payload {
 	struct secret *secret; /* 32 random bytes; padded base64 of them is the passphrase of the keyslot (tpm-sealing.md 2.4 A) */
 	char vk_id[65], header_id[65];

@@ -45,15 +45,20 @@ int vtpm_primary_name(struct vtpm *v, struct tpm_name *ret, struct err **err);
 int vtpm_trust(struct vtpm *v, const struct tpm_name *primary, struct err **err);
 /* For `enroll`: CreatePrimary + EvictControl when 0x81000001 is empty. owner_auth may be NULL. */
 int vtpm_provision(struct vtpm *v, const struct secret *owner_auth, struct err **err);
+/* Defines the counters of the rules where they are absent (vtpm_seal() does so too), with the owner authorization that
+ * vtpm_provision() was given. */
+int vtpm_define_counters(struct vtpm *v, const struct vtpm_rules *r, struct err **err);
 
 /* Is the cap register past its uncapped value? */
 int vtpm_capped(struct vtpm *v, const struct vtpm_rules *r, bool *ret, struct err **err);
 
 /*
- * Seals for the PCR values that the next boot will have before its cap: `next`, or the current ones with the cap register at zero when
- * NULL. At boot, uncapped, with next == NULL, creation data prove the origin; the NV pin is written when the rules have one. A trial
- * unseal follows when the current state allows it. The payload's secret stays the caller's. ERR_CONFIG "pcrs-unmeasured" when the
- * selected PCRs are all zero or all FF.
+ * Seals for the PCR values that the next boot will have before its cap: `next` (the literal PCRs, in the rules' bank), or the current ones
+ * with the cap register at zero when NULL. At boot, uncapped, with next == NULL, creation data prove the origin, a trial unsealing
+ * follows and the NV pin is written when the rules have one; with a signer this also takes a signature for the current state. Else the
+ * object has no proof of origin, and only a vk_id in the measured configuration makes it usable. The payload's secret stays the
+ * caller's; its baseline is filled in here. name, uuid and sealed_at of the result are the caller's to set. ERR_CONFIG "pcrs-unmeasured"
+ * when the selected PCRs are all zero or all FF, "pcrs-empty", "pin-needed".
  */
 int vtpm_seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_payload *payload, const struct secret *pin,
 	      const struct pcr_values *next, struct sealed_blob *ret, struct err **err);
@@ -66,22 +71,28 @@ enum sealed_origin {
 };
 
 /*
- * Checks the public area (fixedTPM, fixedParent, no userWithAuth, our policy digest for the current PCRs: E5), proves the origin,
- * counts the offline boot when `offline`, unseals. With need_origin an unproven object is refused before it is loaded (ERR_TPM
- * "sealed-origin"). ERR_CAP "capped" when the cap register has moved. ERR_TPM "policy" when the PCRs differ: vtpm_explain() tells how.
- * ERR_TPM "offline-budget" when the allowance is used up.
+ * Checks the public area (fixedTPM, fixedParent, no userWithAuth: E5), the policy digest for the current PCRs, with need_origin the proof of
+ * origin; only then looks at the lockout, counts the offline boot when `offline` (once per vtpm_open()), and unseals. *ret_origin is what
+ * was proven: ORIGIN_UNPROVEN when need_origin was false.
+ *
+ * ERR_CAP "capped". ERR_TPM "policy": other PCRs or rules, vtpm_explain() tells which; "policy-signature": no signature of the signer for
+ * this state; "policy-version": the signed policy is retired; "sealed-origin", "sealed-attributes", "tpm-replaced": not our object;
+ * "offline-budget": the allowance is used up; "pin-needed", "tpm-auth", "tpm-lockout". ERR_INTEGRITY "sealed-object", "sealed-payload".
  */
 int vtpm_unseal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, const struct secret *pin, bool need_origin,
 		bool offline, struct sealed_payload *ret, enum sealed_origin *ret_origin, struct err **err);
 
-/* Would vtpm_unseal() find policy, primary, origin and baseline as they are now? false: time to seal anew. Reads only. */
+/* Would vtpm_unseal() with need_origin find policy, primary and origin right, and is the baseline the counter's value? false: time to
+ * seal anew. An error when that would not help (capped, no signature, no TPM). Changes nothing. */
 int vtpm_current(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, bool *ret, struct err **err);
 
-/* What differs, one line per PCR: "PCR 9: sealed for 1f.., now 8a..". Appends to out; the caller adds events and causes. */
+/* The literal PCRs and the cap register whose values are not those of the sealing, as the file tells them: a hint for people. A PCR that
+ * only the file or only the rules name differs too. */
 int vtpm_explain(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, uint32_t *ret_differing,
 		 struct pcr_values *ret_now, struct err **err);
 
-/* NV housekeeping for `enroll`, `wipe` and the boot after an update; see nv.h for the indices' public areas. */
+/* In the boot after an update, before the cap: counts the version counter up to the version of the signed policy in use, once the TPM
+ * accepted its signature. Nothing to do without version_index. ERR_CONFIG "version-gap": more than 256 steps. */
 int vtpm_raise_version(struct vtpm *v, const struct vtpm_rules *r, struct err **err);
 
 #endif
