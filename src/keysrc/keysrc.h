@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * Where a passphrase can come from: one file per source. keysrc/ includes kbs/ and base/; unlock/ and cli/ call it. It knows
+ * Where a passphrase can come from: one file per source. keysrc/ includes kbs/, vtpm/ and base/; unlock/ and cli/ call it. It knows
  * nothing of volumes or devices; the engine hands it names.
  */
 #ifndef CRYPTATTEST_KEYSRC_KEYSRC_H
@@ -27,6 +27,8 @@ struct kbs_session *keysrc_kbs_session(struct key_source *src); /* NULL when it 
 int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err);
 /* The terminal, echo off. Refuses when stdin is not a terminal. */
 int keysrc_prompt_new(struct key_source **ret, struct err **err);
+/* One line from the terminal with echo off, after "PROMPT: ". ERR_CONFIG "prompt" without a terminal. */
+int keysrc_ask(const char *prompt, struct secret **ret, struct err **err);
 void keysrc_free(struct key_source *src);
 /* Passphrase on stdin or from a key file, for `recover` and `document`: stdin loses one final newline, files lose nothing. */
 int keysrc_read_passphrase(const char *key_file, const char *what, struct secret **ret, struct err **err);

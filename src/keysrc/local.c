@@ -136,7 +136,7 @@ static int read_line(int tty, struct secret *s, struct err **err)
 }
 
 /* One line from the terminal with echo off; the terminal is restored on every path, signals included. */
-static int ask_terminal(const char *what, struct secret **ret, struct err **err)
+int keysrc_ask(const char *prompt, struct secret **ret, struct err **err)
 {
 	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	_cleanup_secret_ struct secret *s = NULL;
@@ -154,7 +154,7 @@ static int ask_terminal(const char *what, struct secret **ret, struct err **err)
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0) {
 		rc = err_set_errno(err, ERR_CONFIG, "prompt", errno, "cannot turn echo off");
 	} else {
-		dprintf(tty, "Passphrase for %s: ", what);
+		dprintf(tty, "%s: ", prompt);
 		rc = read_line(tty, s, err);
 		tcsetattr(tty, TCSAFLUSH, &old);
 		dprintf(tty, "\n");
@@ -165,10 +165,17 @@ static int ask_terminal(const char *what, struct secret **ret, struct err **err)
 	return rc;
 }
 
+static int ask_passphrase(const char *what, struct secret **ret, struct err **err)
+{
+	_cleanup_free_ char *prompt = text_printf("Passphrase for %s", what);
+
+	return prompt ? keysrc_ask(prompt, ret, err) : err_nomem(err);
+}
+
 static int prompt_fetch(struct key_source *self, const char *path, struct secret **ret, struct err **err)
 {
 	(void)self;
-	return ask_terminal(path && *path ? path : "the volume", ret, err);
+	return ask_passphrase(path && *path ? path : "the volume", ret, err);
 }
 
 int keysrc_prompt_new(struct key_source **ret, struct err **err)
@@ -190,7 +197,7 @@ int keysrc_read_passphrase(const char *key_file, const char *what, struct secret
 	if (key_file && !text_eq(key_file, "-"))
 		return read_key_file(AT_FDCWD, key_file, ret, err);
 	if (isatty(STDIN_FILENO))
-		return ask_terminal(what, ret, err);
+		return ask_passphrase(what, ret, err);
 	if (secret_read_fd(STDIN_FILENO, PASSPHRASE_MAX, &s, err) < 0)
 		return err_wrap(err, "passphrase on standard input");
 	len = secret_len(s);

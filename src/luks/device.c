@@ -13,7 +13,7 @@
 #include "luks/device_impl.h"
 
 /* "UUID=..." and so on; quotes around the value are not taken. ERR_CONFIG "device-spec". */
-static int spec_parse(const char *text, struct device_spec *ret, struct err **err)
+static int spec_parse(const char *text, bool filesystem, struct device_spec *ret, struct err **err)
 {
 	static const struct {
 		const char *prefix;
@@ -26,10 +26,10 @@ static int spec_parse(const char *text, struct device_spec *ret, struct err **er
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!text_starts(text, kinds[i].prefix))
 			continue;
-		*ret = (struct device_spec){ kinds[i].key, text + strlen(kinds[i].prefix) };
+		*ret = (struct device_spec){ kinds[i].key, text + strlen(kinds[i].prefix), filesystem };
 		if (!*ret->value)
 			return err_set(err, ERR_CONFIG, "device-spec", "%s is empty", text);
-		if (ret->key == DEVICE_UUID && !text_is_uuid(ret->value))
+		if (ret->key == DEVICE_UUID && !filesystem && !text_is_uuid(ret->value))
 			return err_set(err, ERR_CONFIG, "device-spec", "%s is not a UUID", ret->value);
 		/* The kernel keeps seven bits of each character of a partition's name. */
 		for (const char *p = ret->value; ret->key == DEVICE_PARTLABEL && *p; p++)
@@ -39,7 +39,7 @@ static int spec_parse(const char *text, struct device_spec *ret, struct err **er
 	}
 	if (!*text)
 		return err_set(err, ERR_CONFIG, "device-spec", "no device is named");
-	*ret = (struct device_spec){ DEVICE_PATH, text };
+	*ret = (struct device_spec){ DEVICE_PATH, text, filesystem };
 	return 0;
 }
 
@@ -118,14 +118,14 @@ static int not_one(char *const *hits, unsigned int seen, const char *spec, struc
 	return err_hint(err, "name one by path or PARTUUID=; a second disk with the same name is how a host swaps volumes");
 }
 
-int device_find(int root_fd, const char *spec_text, bool allow_file, struct luks_device *ret, struct err **err)
+static int find(int root_fd, const char *spec_text, bool filesystem, bool allow_file, struct luks_device *ret, struct err **err)
 {
 	struct device_spec spec;
 	unsigned int seen = 0;
 	char **hits = NULL;
 	int r = -1;
 
-	if (spec_parse(spec_text, &spec, err) < 0)
+	if (spec_parse(spec_text, filesystem, &spec, err) < 0)
 		return -1;
 	if (spec.key == DEVICE_PATH)
 		return device_open(root_fd, spec.value, allow_file, ret, err);
@@ -137,6 +137,16 @@ int device_find(int root_fd, const char *spec_text, bool allow_file, struct luks
 		not_one(hits, seen, spec_text, err);
 	strv_free(hits);
 	return r;
+}
+
+int device_find(int root_fd, const char *spec, bool allow_file, struct luks_device *ret, struct err **err)
+{
+	return find(root_fd, spec, false, allow_file, ret, err);
+}
+
+int device_find_fs(int root_fd, const char *spec, struct luks_device *ret, struct err **err)
+{
+	return find(root_fd, spec, true, false, ret, err);
 }
 
 int device_recheck(const struct luks_device *dev, struct err **err)

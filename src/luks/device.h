@@ -34,7 +34,9 @@ struct luks_device {
 /* One try. ERR_DEVICE ids "device-absent", "device-ambiguous", "device-unreadable"; ERR_CONFIG "device-spec". allow_file:
  * regular files too (verbs given a file by hand, test platform). */
 int device_find(int root_fd, const char *spec, bool allow_file, struct luks_device *ret, struct err **err);
-/* Same, waiting for it to appear (uevents and a poll every second). ERR_DEVICE "device-absent" when the deadline passes,
+/* A file system that is not encrypted: UUID= and LABEL= are those of vfat or ext2/3/4 (fs_tag.h). */
+int device_find_fs(int root_fd, const char *spec, struct luks_device *ret, struct err **err);
+/* Same as device_find(), waiting for it to appear (uevents and a poll every second). ERR_DEVICE "device-absent" when the deadline passes,
  * ERR_TIMEOUT "cancelled" after clock_cancel(). */
 int device_wait(int root_fd, const char *spec, bool allow_file, struct deadline d, struct luks_device *ret, struct err **err);
 /* The same node is still the same device (step 1). ERR_DEVICE "device-changed". */

@@ -10,6 +10,7 @@ enum device_key { DEVICE_PATH, DEVICE_UUID, DEVICE_LABEL, DEVICE_PARTUUID, DEVIC
 struct device_spec {
 	enum device_key key;
 	const char *value;
+	bool filesystem; /* UUID and label are those of a file system, not of a LUKS header */
 };
 
 /* What openat() takes for an absolute path below root_fd; unchanged when root_fd is AT_FDCWD. */

@@ -15,6 +15,7 @@
 #include "base/fileio.h"
 #include "base/text.h"
 #include "luks/device_impl.h"
+#include "luks/fs_tag.h"
 #include "luks/mapper.h"
 #include "luks/part_table.h"
 
@@ -138,6 +139,20 @@ static bool open_node(const struct candidate *c, const char *node, bool check, s
 	return false;
 }
 
+static bool match_fs(const struct candidate *c, const struct device_spec *spec)
+{
+	struct luks_device d = LUKS_DEVICE_INIT;
+	uint8_t head[FS_TAG_BYTES];
+	struct fs_tag tag;
+	bool ok;
+
+	if (!open_node(c, c->node, true, &d))
+		return false;
+	ok = fd_pread_exact(d.fd, head, sizeof(head), 0, NULL) == 0 && fs_tag_parse(head, sizeof(head), &tag);
+	device_close(&d);
+	return ok && (spec->key == DEVICE_UUID ? strcasecmp(tag.uuid, spec->value) == 0 : strcmp(tag.label, spec->value) == 0);
+}
+
 static bool match_header(const struct candidate *c, const struct device_spec *spec)
 {
 	struct luks_device d = LUKS_DEVICE_INIT;
@@ -200,7 +215,7 @@ static bool match(const struct candidate *c, const struct device_spec *spec)
 	switch (spec->key) {
 	case DEVICE_UUID:
 	case DEVICE_LABEL:
-		return match_header(c, spec);
+		return spec->filesystem ? match_fs(c, spec) : match_header(c, spec);
 	case DEVICE_PARTLABEL:
 		return c->partno && strcmp(c->partname, spec->value) == 0;
 	case DEVICE_PARTUUID:

@@ -22,7 +22,7 @@ state: base wire
 vtpm: base crypto wire
 luks: base crypto wire
 kbs: base crypto wire http
-keysrc: base kbs
+keysrc: base kbs vtpm
 unlock: base crypto wire http net evidence verify tee config state vtpm luks keysrc
 cli: base crypto wire evidence verify tee config state vtpm luks kbs keysrc unlock
 kbsd: base crypto wire evidence verify
