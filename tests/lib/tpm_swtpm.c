@@ -10,9 +10,12 @@
 #include <tss2/tss2_tcti_swtpm.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fileio.h"
 
 #define PATH_FILE "dev/tpm-swtpm"
+#define CONNECT_TRIES 20
+#define CONNECT_PAUSE_MS 10
 
 int tpm_swtpm_connect(const char *path, void **ret_tcti, struct err **err)
 {
@@ -28,7 +31,9 @@ int tpm_swtpm_connect(const char *path, void **ret_tcti, struct err **err)
 		tcti = calloc(1, size);
 	if (!tcti)
 		return err_nomem(err);
-	rc = Tss2_Tcti_Swtpm_Init(tcti, &size, conf);
+	/* swtpm serves one connection at a time, and drops one that comes while it is still closing the last. */
+	for (int tries = 0; (rc = Tss2_Tcti_Swtpm_Init(tcti, &size, conf)) != TSS2_RC_SUCCESS && tries < CONNECT_TRIES; tries++)
+		clock_sleep_ms(CONNECT_PAUSE_MS, deadline_in_ms(0));
 	if (rc != TSS2_RC_SUCCESS)
 		return err_set(err, ERR_TPM, "tpm-io", "no swtpm answers at %s (0x%x)", path, rc);
 	*ret_tcti = TAKE_PTR(tcti);
