@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "crypto/digest.h"
 
 enum key_type { KEY_RSA_2048, KEY_RSA_3072, KEY_RSA_4096, KEY_EC_P256, KEY_EC_P521 };
 
@@ -55,6 +56,9 @@ int aes_key_wrap(const struct secret *kek, const struct secret *key, uint8_t *ou
 		 struct err **err);
 /* ES256 over data: r||s, 64 bytes. */
 int keypair_sign_es256(const struct keypair *kp, const void *data, size_t len, uint8_t out[static 64], struct err **err);
+/* RSASSA-PKCS1-v1_5 over data with SHA-2 of this length; ERR_INTEGRITY "signature" when it is not by this RSA key. */
+int public_key_verify_rsassa(const struct public_key *pk, enum digest_alg alg, const void *data, size_t len, const uint8_t *sig,
+			     size_t sig_len, struct err **err);
 int public_key_verify_es256(const struct public_key *pk, const void *data, size_t len, const uint8_t sig[static 64],
 			    struct err **err); /* ERR_INTEGRITY */
 

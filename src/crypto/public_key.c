@@ -143,3 +143,38 @@ int keypair_rsa_decrypt(const struct keypair *kp, bool oaep, const void *in, siz
 	*ret = TAKE_PTR(out);
 	return 0;
 }
+
+/* What a signature may be over; the older digests are for reading PCRs. */
+static const EVP_MD *md_of(enum digest_alg alg)
+{
+	switch (alg) {
+	case DIGEST_SHA256:
+		return EVP_sha256();
+	case DIGEST_SHA384:
+		return EVP_sha384();
+	case DIGEST_SHA512:
+		return EVP_sha512();
+	default:
+		return NULL;
+	}
+}
+
+int public_key_verify_rsassa(const struct public_key *pk, enum digest_alg alg, const void *data, size_t len, const uint8_t *sig,
+			     size_t sig_len, struct err **err)
+{
+	_cleanup_ossl_(md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	_cleanup_ossl_(pkey) EVP_PKEY *pkey = NULL;
+	EVP_PKEY_CTX *padding = NULL; /* of ctx */
+
+	if (!pk->rsa || !md_of(alg))
+		return err_set(err, ERR_INTERNAL, "crypto", "RSA signature with an EC key or an old digest");
+	if (public_key_to_pkey(pk, &pkey, err) < 0)
+		return -1;
+	if (!ctx || EVP_DigestVerifyInit(ctx, &padding, md_of(alg), NULL, pkey) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PADDING) != 1)
+		return ossl_err(err, ERR_INTERNAL, "crypto", "RSA signature");
+	if (EVP_DigestVerify(ctx, sig, sig_len, data, len) == 1)
+		return 0;
+	ossl_forget();
+	return err_set(err, ERR_INTEGRITY, "signature", "the RSA signature is not by this key");
+}

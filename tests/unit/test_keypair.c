@@ -10,6 +10,7 @@
 
 #include <openssl/kdf.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -396,6 +397,57 @@ static void test_es256(void **state)
 	assert_int_equal(err_class(e), ERR_CONFIG);
 }
 
+struct rsassa_case {
+	struct public_key pk;
+	size_t len;
+};
+
+static void expect_bad_rsassa(const uint8_t *sig, size_t len, const char *what, void *ctx)
+{
+	const struct rsassa_case *c = ctx;
+	_cleanup_err_ struct err *e = NULL;
+
+	if (public_key_verify_rsassa(&c->pk, DIGEST_SHA256, "certificate", 11, sig, len, &e) == 0)
+		fail_msg("verified with %s", what);
+	assert_string_equal(err_id(e), "signature");
+}
+
+/* Signed by OpenSSL itself: only the verifying is ours. */
+static size_t sign_rsassa(const EVP_MD *md, int padding, uint8_t *out, size_t cap)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *pctx;
+	size_t n = cap;
+
+	assert_int_equal(EVP_DigestSignInit(ctx, &pctx, md, NULL, keys[0]->pkey), 1);
+	assert_true(EVP_PKEY_CTX_set_rsa_padding(pctx, padding) > 0);
+	assert_int_equal(EVP_DigestSign(ctx, out, &n, (const uint8_t *)"certificate", 11), 1);
+	EVP_MD_CTX_free(ctx);
+	return n;
+}
+
+static void test_rsassa(void **state)
+{
+	struct rsassa_case c = { 0 };
+	struct public_key ec;
+	uint8_t sig[512];
+
+	keypair_public(keys[0], &c.pk);
+	keypair_public(keys[3], &ec);
+	c.len = sign_rsassa(EVP_sha256(), RSA_PKCS1_PADDING, sig, sizeof(sig));
+	assert_int_equal(public_key_verify_rsassa(&c.pk, DIGEST_SHA256, "certificate", 11, sig, c.len, NULL), 0);
+	assert_int_equal(public_key_verify_rsassa(&c.pk, DIGEST_SHA256, "certificatE", 11, sig, c.len, NULL), -1);
+	assert_int_equal(public_key_verify_rsassa(&c.pk, DIGEST_SHA384, "certificate", 11, sig, c.len, NULL), -1);
+	assert_int_equal(public_key_verify_rsassa(&c.pk, DIGEST_SHA1, "certificate", 11, sig, c.len, NULL), -1);
+	assert_int_equal(public_key_verify_rsassa(&ec, DIGEST_SHA256, "certificate", 11, sig, c.len, NULL), -1);
+	mutate_bit_flips(sig, 0, c.len, c.len, expect_bad_rsassa, &c);
+	mutate_truncations(sig, c.len, 17, expect_bad_rsassa, &c);
+	c.len = sign_rsassa(EVP_sha384(), RSA_PKCS1_PADDING, sig, sizeof(sig));
+	assert_int_equal(public_key_verify_rsassa(&c.pk, DIGEST_SHA384, "certificate", 11, sig, c.len, NULL), 0);
+	c.len = sign_rsassa(EVP_sha256(), RSA_PKCS1_PSS_PADDING, sig, sizeof(sig));
+	expect_bad_rsassa(sig, c.len, "PSS", &c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_key_wrap),
 		cmocka_unit_test(test_es256_vector),
 		cmocka_unit_test(test_es256),
+		cmocka_unit_test(test_rsassa),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
