@@ -152,7 +152,7 @@ layer_scripts()
 		-exec grep -lE '^(#!/bin/(sh|bash)|# shellcheck shell=)' {} + | sort)
 	# hook and functions are checked as they are installed. What a script sources is there at boot or at run time.
 	for script in $scripts "$OUT/build/initramfs-tools/hook" "$OUT/build/initramfs-tools/functions" \
-		"$OUT/build/dracut/module-setup.sh"; do
+		"$OUT/build/dracut/module-setup.sh" "$OUT/build/systemd/cryptattest-generator"; do
 		one "scripts/${script#"$OUT/build/"}" shellcheck -S warning -e SC1091,SC2034,SC2154,SC2174 "$script"
 	done
 }
