@@ -35,6 +35,10 @@ static void put(struct cert_slot *slot, size_t max, size_t *n, size_t *next, X50
 	unsigned int len = sizeof(sha256);
 	size_t at;
 
+	/* One that came from here needs no digest to be recognised. */
+	for (size_t i = 0; i < *n; i++)
+		if (slot[i].cert == x)
+			return;
 	if (X509_digest(x, EVP_sha256(), sha256, &len) != 1) {
 		ERR_clear_error();
 		return;
