@@ -25,7 +25,7 @@
 
 /* --- verify: the options are those of `cryptattest-kbs verify` --- */
 
-static int parse_verify(const struct cli_opts *o, struct verify_options *vo, struct err **err)
+static int parse_verify(struct cli_opts *o, struct verify_options *vo, struct err **err)
 {
 	for (int i = 1; i < o->argc; i++) {
 		char *word = o->argv[i], *eq;
@@ -33,6 +33,10 @@ static int parse_verify(const struct cli_opts *o, struct verify_options *vo, str
 		if (!text_starts(word, "--"))
 			return err_set(err, ERR_CONFIG, "usage", "evidence --verify does not take \"%s\"", word);
 		word += 2;
+		if (text_eq(word, "config") || text_starts(word, "config=")) {
+			o->config = word[6] ? word + 7 : i + 1 < o->argc ? o->argv[++i] : "";
+			continue;
+		}
 		if (text_eq(word, "json") || text_eq(word, "debug") || text_eq(word, "quiet"))
 			continue; /* the verdict is JSON anyway; the other two are known already */
 		eq = strchr(word, '=');
@@ -58,6 +62,8 @@ static int verify(struct cli *cli)
 		err_hint(&err, "see `cryptattest help evidence` and cryptattest-kbs(8), VERIFY");
 		return cli_fail(err);
 	}
+	if (cli->opts.config && cli_need_config(cli, &err) < 0)
+		return cli_fail(err);
 	if (verify_options_run(&vo, &json, &code, &note, &err) < 0)
 		return cli_fail(err);
 	if (cli_put(json) != EXIT_OK)
@@ -188,6 +194,21 @@ static int output(const struct cli_opts *o, const struct evidence *ev, json_t *c
 	return rc;
 }
 
+/* With --config: what an unlock under that configuration would say of the init-data. */
+static int judge(struct cli *cli, const struct evidence *ev, struct err **err)
+{
+	struct unlock_env env = cli_env(cli);
+	bool used = false;
+
+	if (!cli->config)
+		return 0;
+	if (unlock_check_init_data(&env, ev, &used, err) < 0)
+		return -1;
+	log_info("init-data: %s", used ? ev->tee == TEE_SNP ? "bound by HOST_DATA" : "bound by MRCONFIGID" :
+			 cli->config->init_data == INIT_DATA_OFF ? "off by configuration" : "none, and none required");
+	return 0;
+}
+
 int cmd_evidence(struct cli *cli)
 {
 	const struct cli_opts *o = &cli->opts;
@@ -216,8 +237,14 @@ int cmd_evidence(struct cli *cli)
 		err_hint(&err, "add --output FILE");
 		return cli_fail(err);
 	}
+	if (o->config && cli_need_config(cli, &err) < 0)
+		return cli_fail(err);
 	if ((o->decode ? load(o->decode, &ev, &claims, &err) : fetch(cli, &ev, &err)) < 0)
 		return cli_fail(err);
+	if (!o->decode && judge(cli, &ev, &err) < 0) {
+		evidence_clear(&ev);
+		return cli_fail(err);
+	}
 	if (claims && o->format)
 		rc = err_set(&err, ERR_CONFIG, "usage", "--format: %s is a report of Azure's vTPM, which no broker takes alone", o->decode);
 	else

@@ -28,6 +28,46 @@ static void print_volume(const struct state_volume *v)
 		printf("%-16s header-id = %s\n", "", v->header_id);
 }
 
+/* The installed configuration may be broken: what happened in this boot is told nevertheless. One that was named must be sound. */
+static int add_untried(struct cli *cli, struct state *st, struct err **err)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (cli_need_config(cli, &e) < 0) {
+		if (cli->opts.config)
+			return err_propagate(err, TAKE_PTR(e));
+		log_warning("volumes that were not tried are not listed: %s", err_message(e));
+		return 0;
+	}
+	for (struct config_volume **v = cli->config->volumes; *v; v++) {
+		struct state_volume *sv = state_volume_get(st, (*v)->name, false);
+
+		if (sv)
+			continue;
+		sv = state_volume_get(st, (*v)->name, true);
+		if (!sv)
+			return err_nomem(err);
+		if (state_set(&sv->state, "absent", err) < 0 || state_set(&sv->reason_id, "not-tried", err) < 0 ||
+		    state_set(&sv->phase, (*v)->phase == PHASE_INITRD ? "initrd" : "system", err) < 0 ||
+		    state_set(&sv->reason_class, err_class_name(ERR_NOTHING), err) < 0 ||
+		    state_set(&sv->reason_message,
+			      (*v)->mode == MODE_MANUAL ? "not tried in this boot, mode = manual" : "not tried in this boot", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void print_state(const struct state *st)
+{
+	if (!st->result)
+		printf("nothing was unlocked by cryptattest in this boot\n");
+	else
+		printf("last run: %s (exit %d: %s), cap: %s\n", st->result, st->exit_code,
+		       exit_code_text(st->exit_code) ? exit_code_text(st->exit_code) : "?", st->cap ? st->cap : "?");
+	for (size_t i = 0; i < st->n_volumes; i++)
+		print_volume(&st->volumes[i]);
+}
+
 int cmd_status(struct cli *cli)
 {
 	struct state *st = NULL;
@@ -37,20 +77,13 @@ int cmd_status(struct cli *cli)
 
 	if (state_load(cli->root_fd, &st, &err) < 0)
 		return cli_fail(err);
-	if (cli->opts.json) {
-		if (state_json(st, &text, &err) < 0)
-			code = cli_fail(err);
-		else
-			code = cli_put(text);
-		free(text);
-	} else if (!st->n_volumes && !st->result) {
-		printf("nothing was unlocked by cryptattest in this boot\n");
-	} else {
-		printf("last run: %s (exit %d: %s), cap: %s\n", st->result ? st->result : "?", st->exit_code,
-		       exit_code_text(st->exit_code) ? exit_code_text(st->exit_code) : "?", st->cap ? st->cap : "?");
-		for (size_t i = 0; i < st->n_volumes; i++)
-			print_volume(&st->volumes[i]);
-	}
+	if (add_untried(cli, st, &err) < 0 || (cli->opts.json && state_json(st, &text, &err) < 0))
+		code = cli_fail(err);
+	else if (cli->opts.json)
+		code = cli_put(text);
+	else
+		print_state(st);
+	free(text);
 	state_free(st);
 	return code;
 }

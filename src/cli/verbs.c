@@ -54,11 +54,13 @@ static const struct verb v_evidence = {
 	"evidence object; --decode also reads the HCL report of an Azure vTPM. --verify takes the options of `cryptattest-kbs verify` (--tee, --vek, --ca, --test-root, ...).\n\n"
 	"  cryptattest evidence --decode report.bin --json\n"
 	"  cryptattest evidence --verify report.bin --vek vcek.der --ca ask_ark.pem",
-	OPT_DECODE | OPT_VERIFY | OPT_JSON | OPT_FORMAT | OPT_REPORT_DATA | OPT_OUTPUT | OPT_TIMINGS, 0, 0, false, true, cmd_evidence
+	OPT_DECODE | OPT_VERIFY | OPT_JSON | OPT_FORMAT | OPT_REPORT_DATA | OPT_OUTPUT | OPT_TIMINGS | OPT_CONFIG, 0, 0, false, true, cmd_evidence
 };
 static const struct verb v_explain = { "explain", "VOLUME", "what unlock would do, and why", "  cryptattest explain root",
 				       OPT_JSON | OPT_CONFIG, 1, 1, false, false, cmd_explain };
-static const struct verb v_status = { "status", "", "how volumes were opened in this boot", "  cryptattest status --json", OPT_JSON, 0, 0,
+static const struct verb v_status = { "status", "", "how volumes were opened in this boot",
+				     "Configured volumes that no run has tried yet are listed as such.\n\n  cryptattest status --json",
+				     OPT_JSON | OPT_CONFIG, 0, 0,
 				      false, false, cmd_status };
 static const struct verb v_config = { "config", "[--check|--show]", "check or show the configuration",
 				      "  cryptattest config --check --crypttab /etc/crypttab\n  cryptattest config --show",

@@ -89,8 +89,21 @@ static int check_init_data(const struct collector *c, const struct evidence *ev,
 	return err_hint(err, "start the machine with the digest of exactly these init-data, or set init-data = off");
 }
 
-int collector_evidence(struct collector *c, const uint8_t data[static TEE_REPORT_DATA], struct deadline d, struct evidence *ret,
-		       struct err **err)
+int unlock_check_init_data(const struct unlock_env *env, const struct evidence *ev, bool *ret_used, struct err **err)
+{
+	struct collector c = { .env = env };
+	int rc = load_init_data(&c, false, err);
+
+	if (rc == 0)
+		rc = check_init_data(&c, ev, err);
+	*ret_used = c.init_data != NULL;
+	collector_clear(&c);
+	return rc;
+}
+
+/* Raw evidence for these 64 bytes, self-checked, init-data compared with HOST_DATA or MRCONFIGID. */
+static int collector_evidence(struct collector *c, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
+			      struct evidence *ret, struct err **err)
 {
 	struct tee_env te = tee_env_of(c->env);
 	struct evidence ev = { 0 };

@@ -22,9 +22,6 @@ struct collector {
 /* Which TEE, and the init-data text when it is used. ERR_NOEVIDENCE, ERR_INTEGRITY, ERR_CONFIG. */
 int collector_init(struct collector *c, const struct unlock_env *env, bool need_init_data, struct err **err);
 void collector_clear(struct collector *c);
-/* Raw evidence for these 64 bytes, self-checked, init-data compared with HOST_DATA or MRCONFIGID. */
-int collector_evidence(struct collector *c, const uint8_t data[static TEE_REPORT_DATA], struct deadline d, struct evidence *ret,
-		       struct err **err);
 
 /* Session with one [kbs] section. Key generation starts at once; no traffic. The collector must outlive it. */
 int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, struct collector *c, struct deadline d,

@@ -40,6 +40,11 @@ struct key_source;
 int unlock_attest(const struct unlock_env *env, const struct config_kbs *kbs, struct deadline d, struct key_source **ret_source,
 		  struct err **err);
 
+/* Judges the init-data of this machine as an unlock under env->config would; *ret_used: there are some and they are bound. Classes of
+ * a collector: ERR_CONFIG "init-data-absent", ERR_INTEGRITY. */
+struct evidence;
+int unlock_check_init_data(const struct unlock_env *env, const struct evidence *ev, bool *ret_used, struct err **err);
+
 int unlock_lock_volume(const struct unlock_env *env, const char *name, bool *ret_closed, struct err **err);
 /* Idempotent. *ret_state becomes what the record says: "none", "off". ERR_CAP when `cap = required` cannot be met. */
 int unlock_cap(const struct unlock_env *env, const char **ret_state, struct err **err);

@@ -60,9 +60,9 @@ takes() {
 	check) echo json profile config ;;
 	document) echo name key-file pins keyslot profile config ;;
 	attest) echo source json timings status-fd config ;;
-	evidence) echo decode verify json format report-data output timings ;;
+	evidence) echo decode verify json format report-data output timings config ;;
 	explain) echo json config ;;
-	status) echo json ;;
+	status) echo json config ;;
 	config) echo check show crypttab json config ;;
 	esac
 }
@@ -164,11 +164,11 @@ cp bad/passphrase root/etc/passphrase.conf
 ln -s /dev/null root/etc/null.conf
 for kind in truncated directory random passphrase missing; do
 	for verb in "config" "config --json" "config --show" "unlock --all" "unlock root" "recover root" "cap" "check" "explain root" "attest" \
-		"lock root"; do
+		"lock root" "status" "status --json" "evidence"; do
 		# shellcheck disable=SC2086 # words
 		ends 2 "$agent" $verb --config /etc/$kind.conf
 		case $verb in
-		*--json) grep -q '"ok": false' out || echo "$verb, $kind: no JSON" >>problems ;;
+		config*--json) grep -q '"ok": false' out || echo "$verb, $kind: no JSON" >>problems ;;
 		esac
 	done
 	ends 2 "$agent" document bad/random --name root --key-file bad/passphrase --config /etc/$kind.conf
@@ -179,7 +179,32 @@ for kind in empty null; do
 	ends 2 "$agent" unlock root --config /etc/$kind.conf
 	ends 3 "$agent" check --config /etc/$kind.conf
 	ends 3 "$agent" attest --config /etc/$kind.conf
+	ends 0 "$agent" status --config /etc/$kind.conf
+	ends 0 "$agent" evidence --config /etc/$kind.conf
 done
+ends 0 "$agent" status --config /etc/good.conf
+grep -q '^root .*not tried in this boot \[not-tried\]' out || echo "status does not list what was not tried" >>problems
+ends 0 "$agent" status --config /etc/good.conf --json
+grep -q '"not-tried"' out || echo "status --json does not list what was not tried" >>problems
+# The host's init-data: bound by the report, given to this machine or not.
+for use in off optional required; do
+	sed "s/^\[agent\]/&\ninit-data = $use/" root/etc/good.conf >root/etc/$use.conf
+	grep -q "^init-data = $use" root/etc/$use.conf || printf '[agent]\ninit-data = %s\n' $use >>root/etc/$use.conf
+done
+ends 0 "$agent" evidence --config /etc/optional.conf
+grep -q 'none, and none required' err || echo "evidence does not say that there are no init-data" >>problems
+ends 2 "$agent" evidence --config /etc/required.conf
+mkdir -p root/etc/cryptattest
+printf 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\nplace = "here"\n' >root/etc/cryptattest/init-data.toml
+ends 9 "$agent" evidence --config /etc/optional.conf
+ends 0 "$agent" evidence --config /etc/off.conf
+[ ! -e root/tee/set ] || mv root/tee/set set.before
+echo "host-data=$(sha256sum <root/etc/cryptattest/init-data.toml | cut -d' ' -f1)" >root/tee/set
+ends 0 "$agent" evidence --config /etc/required.conf
+grep -q 'bound by HOST_DATA' err || echo "evidence does not say that the init-data are bound" >>problems
+rm root/tee/set root/etc/cryptattest/init-data.toml
+[ ! -e set.before ] || mv set.before root/tee/set
+tap "status and evidence with --config"
 tap "configuration: truncated, random, empty, a directory, a device, missing"
 
 for kind in empty random directory passphrase; do
