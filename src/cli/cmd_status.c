@@ -22,6 +22,8 @@ static void print_volume(const struct state_volume *v)
 	if (v->reason_message && *v->reason_message)
 		printf(" %s [%s]", v->reason_message, v->reason_id ? v->reason_id : "");
 	putchar('\n');
+	if (v->sealed && *v->sealed)
+		printf("%-16s sealed secret: %s\n", "", v->sealed);
 	if (v->vk_id && *v->vk_id)
 		printf("%-16s vk-id = %s\n", "", v->vk_id);
 	if (v->header_id && *v->header_id)

@@ -7,11 +7,8 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "keysrc/keysrc.h"
-#include "state/state.h"
 #include "unlock/exitcode.h"
 #include "unlock/guardian.h"
-
-#define CAP_LOCK_WAIT_MS 60000
 
 static int run(struct cli *cli, const struct unlock_options *opt)
 {
@@ -78,32 +75,21 @@ int cmd_lock(struct cli *cli)
 	return EXIT_OK;
 }
 
-static int cap_and_record(struct cli *cli, const char **word, struct err **err)
-{
-	struct unlock_env env = cli_env(cli);
-	_cleanup_close_ int lock = -1;
-	struct state *st = NULL;
-	int rc;
-
-	if (state_lock(cli->root_fd, deadline_in_ms(CAP_LOCK_WAIT_MS), &lock, err) < 0)
-		return -1;
-	if (state_load(cli->root_fd, &st, err) < 0)
-		return -1;
-	rc = unlock_cap(&env, word, err);
-	if (state_set(&st->cap, rc == 0 ? *word : "failed", rc == 0 ? err : NULL) < 0 ||
-	    state_save(cli->root_fd, st, rc == 0 ? err : NULL) < 0)
-		rc = -1;
-	state_free(st);
-	return rc;
-}
-
 int cmd_cap(struct cli *cli)
 {
+	struct unlock_env env;
 	const char *word = "";
 	struct err *err = NULL;
+	bool now = false;
 
-	if (cli_need_config(cli, &err) < 0 || cap_and_record(cli, &word, &err) < 0)
+	if (cli_need_config(cli, &err) < 0)
 		return cli_fail(err);
-	log_info("cap: %s", text_eq(word, "off") ? "off by configuration" : "none: this release drives no run-time register");
+	env = cli_env(cli);
+	if (unlock_cap(&env, &word, &now, &err) < 0)
+		return cli_fail(err);
+	log_info("cap: %s", text_eq(word, "off")    ? "off by configuration" :
+			    text_eq(word, "none")   ? "none: this machine has no run-time register that could be capped" :
+			    now			    ? "done: no sealed secret can be unsealed until the next boot" :
+						      "was in place already");
 	return EXIT_OK;
 }

@@ -19,6 +19,7 @@ static const struct {
 	{ "dm_uuid", offsetof(struct state_volume, dm_uuid) }, { "phase", offsetof(struct state_volume, phase) },
 	{ "state", offsetof(struct state_volume, state) },     { "source", offsetof(struct state_volume, source) },
 	{ "vk_id", offsetof(struct state_volume, vk_id) },     { "header_id", offsetof(struct state_volume, header_id) },
+	{ "sealed", offsetof(struct state_volume, sealed) },
 }, reason_members[] = {
 	{ "id", offsetof(struct state_volume, reason_id) },
 	{ "class", offsetof(struct state_volume, reason_class) },

@@ -22,8 +22,9 @@ struct state_volume {
 	char *name, *uuid, *device, *dm_uuid;
 	char *phase;  /* "initrd" | "system" */
 	char *state;  /* "private|open|refused|failed|absent" */
-	char *source; /* "kbs", "recover", ... */
+	char *source; /* "kbs", "vtpm", "kbs+vtpm", "recover", ... */
 	char *vk_id, *header_id;
+	char *sealed; /* re-sealing at boot: "current", "resealed", "not resealed: WHY"; NULL: not this time */
 	char *reason_id, *reason_class, *reason_message, *reason_hint;
 };
 

@@ -8,9 +8,21 @@
 #include "unlock/job.h"
 #include "unlock/sources.h"
 
+#define FALLBACK_RESERVE_MS 10000 /* of the deadline, for the vTPM and the mapping */
+
 static bool waits_for(const struct job *job, const char *source)
 {
 	return job->stage == JOB_AUDITED && text_eq(job->conf->source_name, source);
+}
+
+/* Some time before d; at once when it is nearer than that. */
+static struct deadline deadline_before(struct deadline d, uint64_t ms)
+{
+	uint64_t ns = ms * NSEC_PER_MSEC;
+
+	if (d.at_ns == UINT64_MAX)
+		return d;
+	return (struct deadline){ .at_ns = d.at_ns > ns ? d.at_ns - ns : 1 };
 }
 
 static struct err *copy_of(const struct err *why)
@@ -23,8 +35,14 @@ static struct err *copy_of(const struct err *why)
 	return err;
 }
 
-/* Fails every job that waits for this source with a copy of the same error. */
-static void fail_all(struct run *run, const char *source, const char *step, struct err *why)
+/* How long a broker is tried with this call of acquire_all(). */
+enum patience {
+	UNTIL_FALLBACK, /* the others of the same broker wait for the next call */
+	UNTIL_DEADLINE,
+};
+
+/* What ends it for every job that waits for this source: they fail with a copy of the same error, fall back, or wait on. Takes why. */
+static void end_for_all(struct run *run, const char *source, const char *step, uint64_t since_ns, enum patience p, struct err *why)
 {
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		struct job *job = &run->jobs[i];
@@ -32,7 +50,10 @@ static void fail_all(struct run *run, const char *source, const char *step, stru
 		if (!waits_for(job, source))
 			continue;
 		job->step = step;
-		job_fail(job, copy_of(why));
+		if (may_fall_back(job, why))
+			fall_back(run, job, since_ns, copy_of(why));
+		else if (p == UNTIL_DEADLINE || err_class(why) != ERR_UNREACHABLE)
+			job_fail(job, copy_of(why));
 	}
 	err_free(why);
 }
@@ -46,18 +67,44 @@ static int fetch(struct job *job, struct key_source *src, const char *path, stru
 	return 0;
 }
 
-static void acquire_one(struct run *run, struct job *job, struct key_source *src, const struct init_data *id)
+/* kbs+vtpm: the other half. */
+static void open_with_both(struct run *run, struct job *job, struct key_offer *offer)
 {
-	_cleanup_secret_ struct secret *secret = NULL;
-	_cleanup_free_ char *path = NULL;
+	struct sealed_answer sealed = { 0 };
 	struct err *err = NULL;
+	char *source;
 
-	job->step = "secret";
-	if (facts_expand_path(run->env, job, id, &path, &err) < 0 || fetch(job, src, path, &secret, &err) < 0) {
+	if (job_unseal(run, job, false, &sealed, &err) < 0) {
 		job_fail(job, err);
 		return;
 	}
-	job_open(run, job, secret, src->provisioner(src, path));
+	offer->sealed = &sealed;
+	source = text_printf("%s and the secret sealed to this machine's TPM", job->source ? job->source : "kbs");
+	free(job->source);
+	job->source = source;
+	job->source_kind = "kbs+vtpm";
+	job_open(run, job, offer);
+	sealed_answer_clear(&sealed);
+}
+
+/* 0: the source has done its part, whatever became of the job. -1: *err is the source's. */
+static int acquire_one(struct run *run, struct job *job, struct key_source *src, const struct init_data *id, struct err **err)
+{
+	_cleanup_secret_ struct secret *secret = NULL;
+	_cleanup_free_ char *path = NULL;
+	struct key_offer offer;
+
+	job->step = "secret";
+	if (facts_expand_path(run->env, job, id, &path, err) < 0 || fetch(job, src, path, &secret, err) < 0)
+		return -1;
+	offer = (struct key_offer){ .secret = secret, .provisioner = src->provisioner(src, path) };
+	if (job->conf->mode == MODE_KBS_AND_VTPM) {
+		open_with_both(run, job, &offer);
+	} else {
+		job_open(run, job, &offer);
+		job_reseal(run, job);
+	}
+	return 0;
 }
 
 /* What concerns the broker or this machine, not this resource, ends it for all of them. */
@@ -76,18 +123,21 @@ static bool ends_for_all(const struct err *err)
 	}
 }
 
-static void acquire_all(struct run *run, const char *source, struct key_source *src, const struct init_data *id)
+static void acquire_all(struct run *run, const char *source, struct key_source *src, const struct init_data *id, enum patience p)
 {
+	uint64_t since_ns = clock_ns();
+
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		struct job *job = &run->jobs[i];
+		struct err *err = NULL;
 
-		if (!waits_for(job, source))
+		if (!waits_for(job, source) || acquire_one(run, job, src, id, &err) == 0)
 			continue;
-		acquire_one(run, job, src, id);
-		if (job->stage == JOB_FAILED && ends_for_all(job->err)) {
-			fail_all(run, source, "secret", copy_of(job->err));
+		if (ends_for_all(err)) {
+			end_for_all(run, source, "secret", since_ns, p, err);
 			return;
 		}
+		job_fail(job, err);
 	}
 }
 
@@ -152,12 +202,31 @@ void jobs_end_key(struct run *run)
 	free(TAKE_PTR(run->broker));
 }
 
+static bool anybody_may_fall_back(const struct run *run, const char *source)
+{
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (waits_for(&run->jobs[i], source) && run->jobs[i].conf->mode == MODE_KBS_OR_VTPM)
+			return true;
+	return false;
+}
+
+/* Volumes that have nothing else than this broker get the whole deadline, after those that do (kbs-or-vtpm) have had their time. */
 static void acquire_from_broker(struct run *run, struct broker *b)
 {
-	if (b->err)
-		fail_all(run, b->conf->name, b->failed_step, TAKE_PTR(b->err));
-	else
-		acquire_all(run, b->conf->name, b->src, b->collector.init_data);
+	const char *name = b->conf->name;
+
+	if (b->err) {
+		end_for_all(run, name, b->failed_step, clock_ns(), UNTIL_DEADLINE, TAKE_PTR(b->err));
+		return;
+	}
+	if (anybody_may_fall_back(run, name)) {
+		struct deadline d = deadline_in_ms(run->env->config->vtpm.fallback_after_ms);
+
+		kbs_session_set_deadline(keysrc_kbs_session(b->src), deadline_earlier(d, deadline_before(run->deadline, FALLBACK_RESERVE_MS)));
+		acquire_all(run, name, b->src, b->collector.init_data, UNTIL_FALLBACK);
+		kbs_session_set_deadline(keysrc_kbs_session(b->src), run->deadline);
+	}
+	acquire_all(run, name, b->src, b->collector.init_data, UNTIL_DEADLINE);
 }
 
 static void acquire_from_kbs(struct run *run, const struct config_kbs *kbs)
@@ -185,25 +254,27 @@ static void acquire_local(struct run *run, const char *name)
 		/* D5: the console belongs to the host. */
 		err_set(&err, ERR_CONFIG, "prompt-at-boot", "a passphrase typed at boot would be typed on the host's console");
 		err_hint(&err, "use a key broker, or `mode = manual` and `cryptattest recover`");
-		fail_all(run, name, "secret", err);
+		end_for_all(run, name, "secret", 0, UNTIL_DEADLINE, err);
 		return;
 	}
 	rc = prompt ? keysrc_prompt_new(&src, &err) : keysrc_file_new(run->env->root_fd, &src, &err);
 	if (rc < 0)
-		fail_all(run, name, "secret", err);
+		end_for_all(run, name, "secret", 0, UNTIL_DEADLINE, err);
 	else
-		acquire_all(run, name, src, NULL);
+		acquire_all(run, name, src, NULL, UNTIL_DEADLINE);
 	keysrc_free(src);
 }
 
 static void acquire_by_hand(struct run *run)
 {
+	const struct key_offer offer = { .secret = run->opt->recover };
+
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		if (run->jobs[i].stage != JOB_AUDITED)
 			continue;
 		run->jobs[i].source_kind = "recover";
 		run->jobs[i].source = text_dup("a passphrase given by hand");
-		job_open(run, &run->jobs[i], run->opt->recover, false);
+		job_open(run, &run->jobs[i], &offer);
 	}
 }
 
@@ -219,12 +290,8 @@ void jobs_acquire(struct run *run)
 
 		if (run->jobs[i].stage != JOB_AUDITED)
 			continue;
-		if (config_mode_uses_vtpm(run->jobs[i].conf->mode)) {
-			struct err *err = NULL;
-
-			err_set(&err, ERR_TPM, "tpm-absent", "mode = %s: no TPM can be used", config_mode_name(run->jobs[i].conf->mode));
-			run->jobs[i].step = "secret";
-			job_fail(&run->jobs[i], err);
+		if (run->jobs[i].conf->mode == MODE_VTPM) {
+			acquire_sealed(run, &run->jobs[i]);
 			continue;
 		}
 		kbs = config_find_kbs(run->env->config, source);

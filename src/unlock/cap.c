@@ -1,25 +1,147 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/*
- * The cap (contracts.md 6): one event before anything becomes public, so that what runs later cannot obtain the secret again. This
- * release drives no run-time register; `auto` records "none" and `required` fails closed (architecture.md 4 "cap", C14).
- */
+#include "unlock/cap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "state/state.h"
-#include "unlock/job.h"
 
-int unlock_cap(const struct unlock_env *env, const char **ret_state, struct err **err)
+#define LOCK_WAIT_MS 60000
+#define EVENT_MAX (64 * 1024)
+
+static int by_name(const void *a, const void *b)
 {
-	switch (env->config->cap) {
-	case CAP_OFF:
-		*ret_state = "off";
-		return 0;
-	case CAP_AUTO:
-		*ret_state = "none";
-		return 0;
-	case CAP_REQUIRED:
-		break;
+	return strcmp(((const struct cap_volume *)a)->name, ((const struct cap_volume *)b)->name);
+}
+
+int cap_event(struct cap_volume *v, size_t n, struct buf *out, struct err **err)
+{
+	buf_puts(out, "cryptattest:cap:v1\n");
+	if (n)
+		qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s %s %s\n", v[i].name, v[i].uuid, v[i].vk_id);
+	if (!n)
+		buf_puts(out, "-\n");
+	return buf_check(out, err);
+}
+
+int cap_outcome_event(const char *outcome, struct buf *out, struct err **err)
+{
+	buf_printf(out, "cryptattest:outcome:v1 %s\n", outcome);
+	return buf_check(out, err);
+}
+
+const char *cap_outcome(const struct cap_volume *v, size_t n)
+{
+	/* From the weakest. Whatever no broker and no TPM gave was given by hand. */
+	static const char *const words[] = { "recover", "vtpm", "kbs", "kbs+vtpm", "none" };
+	size_t worst = ARRAY_SIZE(words) - 1;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t w = 1;
+
+		while (w + 1 < ARRAY_SIZE(words) && !text_eq(words[w], v[i].source))
+			w++;
+		if (w + 1 == ARRAY_SIZE(words))
+			w = 0;
+		if (w < worst)
+			worst = w;
 	}
+	return words[worst];
+}
+
+static int no_register(const struct unlock_env *env, struct cap *c, struct err **err)
+{
+	c->state = "none";
+	if (env->config->cap != CAP_REQUIRED)
+		return 0;
 	err_set(err, ERR_CAP, "cap-no-register", "cap = required, but no run-time register is usable on this machine");
 	return err_hint(err, "set cap = auto to go on without one, and read \"What is not protected\" in cryptattest(8)");
+}
+
+int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
+{
+	_cleanup_buf_ struct buf event = BUF_INIT(EVENT_MAX);
+	struct cap c = { .state = "off" };
+
+	if (env->config->cap != CAP_OFF) {
+		if (registers_read(env, m, &c.registers, err) < 0)
+			return -1;
+		if (!registers_any(&c.registers) ? no_register(env, &c, err) < 0 : cap_event(v, n, &event, err) < 0)
+			return -1;
+	}
+	if (registers_any(&c.registers)) {
+		c.pcr = c.registers.has_pcr && !c.registers.pcr_moved;
+		c.rtmr = c.registers.has_rtmr && !c.registers.rtmr_moved;
+		if (registers_extend(env, &c.registers, c.pcr, c.rtmr, event.data, event.len, err) < 0)
+			return -1;
+		c.state = "done";
+	}
+	*ret = c;
+	return 0;
+}
+
+int cap_say_outcome(const struct unlock_env *env, const struct cap *c, const char *outcome, struct err **err)
+{
+	_cleanup_buf_ struct buf event = BUF_INIT(256);
+
+	if (cap_outcome_event(outcome, &event, err) < 0)
+		return -1;
+	return registers_extend(env, &c->registers, c->pcr, c->rtmr, event.data, event.len, err);
+}
+
+/* The volumes of the initrd phase that the record has as open. */
+static size_t open_volumes(const struct state *st, struct cap_volume *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < st->n_volumes; i++) {
+		const struct state_volume *sv = &st->volumes[i];
+
+		if (text_eq(sv->state, "open") && text_eq(sv->phase, "initrd") && sv->uuid && sv->vk_id)
+			v[n++] = (struct cap_volume){ sv->name, sv->uuid, sv->vk_id, sv->source };
+	}
+	return n;
+}
+
+static int cap_by_record(const struct unlock_env *env, const struct state *st, struct cap *ret, struct err **err)
+{
+	_cleanup_free_ struct cap_volume *v = calloc(st->n_volumes + 1, sizeof(*v));
+	struct machine_tpm m = { 0 };
+	size_t n;
+	int rc;
+
+	if (!v)
+		return err_nomem(err);
+	n = open_volumes(st, v);
+	rc = cap_close(env, &m, v, n, ret, err);
+	if (rc == 0)
+		rc = cap_say_outcome(env, ret, cap_outcome(v, n), err);
+	machine_tpm_close(&m);
+	return rc;
+}
+
+int unlock_cap(const struct unlock_env *env, const char **ret_state, bool *ret_now, struct err **err)
+{
+	_cleanup_close_ int lock = -1;
+	struct state *st = NULL;
+	struct cap c = { 0 };
+	int rc;
+
+	if (state_lock(env->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0 || state_load(env->root_fd, &st, err) < 0)
+		return -1;
+	rc = cap_by_record(env, st, &c, err);
+	if (state_set(&st->cap, rc == 0 ? c.state : "failed", rc == 0 ? err : NULL) < 0 ||
+	    state_save(env->root_fd, st, rc == 0 ? err : NULL) < 0)
+		rc = -1;
+	state_free(st);
+	if (rc < 0)
+		return -1;
+	*ret_state = c.state;
+	*ret_now = c.pcr || c.rtmr;
+	return 0;
 }

@@ -3,8 +3,10 @@
 #ifndef CRYPTATTEST_UNLOCK_JOB_H
 #define CRYPTATTEST_UNLOCK_JOB_H
 
+#include "keysrc/vtpm.h"
 #include "luks/volume.h"
 #include "state/state.h"
+#include "unlock/cap.h"
 #include "unlock/unlock.h"
 
 enum job_stage {
@@ -29,6 +31,12 @@ struct job {
 	char dm_uuid[160];
 	char *source; /* "kbs main (...)" for the report; owned */
 	const char *source_kind;
+	struct err *fallback; /* kbs-or-vtpm: why the broker's secret was not used; for the report */
+	/* From the broker's document, until job_reseal() has looked at it. */
+	bool may_reseal;
+	struct secret *sealed_passphrase;
+	int sealed_slot;
+	char *sealed_note; /* for the record: "current", "resealed", "not resealed: WHY"; NULL = not looked at */
 	const char *step; /* where it is, for the error line */
 	struct err *err;
 };
@@ -45,8 +53,11 @@ struct run {
 	struct job *jobs;
 	size_t n_jobs;
 	const char *cap;
+	struct cap capped;	/* what the cap of this run did */
+	struct machine_tpm tpm;
 	struct broker *broker; /* the one whose key is being made while devices are waited for */
 	struct err *err; /* of the run itself */
+	bool err_shown;	 /* the same one is printed with a volume */
 	bool in_initrd;
 };
 
@@ -57,8 +68,27 @@ void jobs_begin_key(struct run *run);
 void jobs_end_key(struct run *run);
 /* acquire.c: secrets for every JOB_AUDITED job, each then through job_open(). One session per key broker. */
 void jobs_acquire(struct run *run);
+/* What the sources gave for one volume: a broker's, file's or person's bytes, the TPM's payload, or with kbs+vtpm both. */
+struct key_offer {
+	const struct secret *secret; /* document or raw */
+	bool provisioner;
+	const struct sealed_answer *sealed;
+};
 /* open.c: document checks, K1-K4, trial activation under a private name (K6), deactivated again. */
-void job_open(struct run *run, struct job *job, const struct secret *secret, bool provisioner);
+void job_open(struct run *run, struct job *job, const struct key_offer *offer);
+/* acquire_vtpm.c: the secret sealed to this machine's TPM. ERR_REFUSED "refused-earlier" when a broker refused the volume in this boot;
+ * ERR_CAP "capped"; what machine_tpm_trust(), sidecar_read() and keysrc_sealed() give. offline: no broker was in reach. */
+int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err);
+/* Mode vtpm. */
+void acquire_sealed(struct run *run, struct job *job);
+/* kbs-or-vtpm: the outcome classes of contracts.md 4 that lead to the vTPM. */
+bool may_fall_back(const struct job *job, const struct err *why);
+/* Then: takes why; since when the broker was tried. */
+void fall_back(struct run *run, struct job *job, uint64_t since_ns, struct err *why);
+/* reseal.c: after the broker opened a volume of mode kbs-or-vtpm, and before the cap (D4). Never fails the boot. */
+void job_reseal(struct run *run, struct job *job);
+/* reseal.c: signed PCR policies older than the one that served this boot are refused from now on. Before the cap. */
+void run_raise_version(struct run *run);
 /* open.c: public name, read back once more. */
 void job_publish(struct run *run, struct job *job);
 void job_fail(struct job *job, struct err *err); /* takes err */

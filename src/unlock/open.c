@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/hkdf.h"
 #include "unlock/guardian.h"
 #include "unlock/job.h"
 #include "wire/document.h"
@@ -68,17 +69,50 @@ static int check_identity(struct job *job, const struct secret_document *doc, st
 	return 0;
 }
 
+/* The sealer's word on what it sealed for. Whether it can be believed was settled before (C4); here it must be this volume. */
+static int check_sealed_identity(const struct job *job, const struct sealed_answer *sealed, struct err **err)
+{
+	if (ct_memcmp(sealed->payload.vk_id, job->vk_id, 64) != 0)
+		return mismatch(err, "K4", "vk_id of the sealed secret", job->vk_id, sealed->payload.vk_id);
+	if (!text_eq(sealed->payload.header_id, job->header_id))
+		return mismatch(err, "header-id", "header_id of the sealed secret", job->header_id, sealed->payload.header_id);
+	return 0;
+}
+
+static int unlock_with(struct run *run, struct job *job, const struct secret *passphrase, int keyslot, struct err **err)
+{
+	size_t min_len = run->opt->recover ? SECRET_MIN_HAND : SECRET_MIN_MACHINE;
+
+	return luks_volume_unlock(job->volume, passphrase, min_len, keyslot, &job->key, &job->slot, err);
+}
+
+/* The sidecar's keyslot saves trying the others; it is the host's word, so being wrong proves nothing. */
+static int unlock_with_hint(struct run *run, struct job *job, const struct secret *passphrase, int hint, struct err **err)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (hint < 0)
+		return unlock_with(run, job, passphrase, -1, err);
+	if (unlock_with(run, job, passphrase, hint, &e) == 0)
+		return 0;
+	if (err_class(e) != ERR_BADKEY && !text_eq(err_id(e), "keyslot-absent"))
+		return err_propagate(err, TAKE_PTR(e));
+	return unlock_with(run, job, passphrase, -1, err);
+}
+
 static int obtain_key(struct run *run, struct job *job, const struct secret *passphrase, const struct secret_document *doc,
-		      struct err **err)
+		      const struct sealed_answer *sealed, struct err **err)
 {
 	int keyslot = job->conf->keyslot >= 0 ? job->conf->keyslot : doc ? doc->keyslot : -1;
-	size_t min_len = run->opt->recover ? SECRET_MIN_HAND : SECRET_MIN_MACHINE;
 
 	if (check_sector_size(job, job->conf->sector_size, err) < 0 || (doc && check_sector_size(job, doc->sector_size, err) < 0))
 		return -1;
-	if (luks_volume_unlock(job->volume, passphrase, min_len, keyslot, &job->key, &job->slot, err) < 0)
+	if (keyslot < 0 && sealed ? unlock_with_hint(run, job, passphrase, sealed->keyslot, err) < 0 :
+				    unlock_with(run, job, passphrase, keyslot, err) < 0)
 		return -1;
-	return check_identity(job, doc, err);
+	if (check_identity(job, doc, err) < 0)
+		return -1;
+	return sealed ? check_sealed_identity(job, sealed, err) : 0;
 }
 
 /* A mapping under a random name that nothing looks for, read back and removed again: proof before publication. */
@@ -95,27 +129,71 @@ static int trial(struct run *run, struct job *job, struct err **err)
 	return luks_volume_deactivate(job->volume, m, name, err);
 }
 
-static int open_volume(struct run *run, struct job *job, const struct secret *secret, bool provisioner, struct err **err)
+/* The keyslot of the vTPM is opened by base64 of the sealed bytes (tpm-sealing.md 2.4). */
+static int obtain_from_sealed(struct run *run, struct job *job, const struct sealed_answer *sealed, struct err **err)
+{
+	_cleanup_secret_ struct secret *passphrase = NULL;
+
+	if (secret_base64(sealed->payload.secret, &passphrase, err) < 0)
+		return -1;
+	return obtain_key(run, job, passphrase, NULL, sealed, err);
+}
+
+static int obtain_from_both(struct run *run, struct job *job, const struct secret_document *doc, const struct sealed_answer *sealed,
+			    struct err **err)
+{
+	_cleanup_secret_ struct secret *passphrase = NULL;
+
+	if (both_parts_passphrase(doc->passphrase, sealed->payload.secret, luks_volume_uuid(job->volume), job->conf->name, &passphrase, err) < 0)
+		return -1;
+	return obtain_key(run, job, passphrase, doc, sealed, err);
+}
+
+/* For job_reseal(). A broker that escrows the sealed part of kbs+vtpm would hold both factors: not with our help. */
+static void keep_for_resealing(struct job *job, struct secret_document *doc)
+{
+	if (job->conf->mode == MODE_KBS_AND_VTPM && doc->may_reseal)
+		log_warning("%s: the secret document says may_reseal, which mode = kbs+vtpm ignores: the broker must not hold both parts",
+			    job->conf->name);
+	if (job->conf->mode != MODE_KBS_OR_VTPM)
+		return;
+	job->may_reseal = doc->may_reseal;
+	job->sealed_slot = doc->sealed_keyslot;
+	job->sealed_passphrase = TAKE_PTR(doc->sealed_passphrase);
+}
+
+static int obtain_from_document(struct run *run, struct job *job, const struct key_offer *offer, struct err **err)
 {
 	static const enum secret_form forms[] = {
 		[CONF_FORM_AUTO] = FORM_AUTO, [CONF_FORM_RAW] = FORM_RAW, [CONF_FORM_DOCUMENT] = FORM_DOCUMENT
 	};
-	struct events *ev = run->env->events;
 	struct secret_document doc = { .keyslot = -1, .sealed_keyslot = -1 };
+	int rc = secret_document_parse(offer->secret, forms[job->conf->form], offer->provisioner, &doc, err);
+
+	if (rc == 0)
+		rc = check_document(job, &doc, err);
+	if (rc == 0)
+		rc = offer->sealed ? obtain_from_both(run, job, &doc, offer->sealed, err) :
+				     obtain_key(run, job, doc.passphrase, &doc, NULL, err);
+	if (rc == 0)
+		keep_for_resealing(job, &doc);
+	secret_document_clear(&doc);
+	return rc;
+}
+
+static int open_volume(struct run *run, struct job *job, const struct key_offer *offer, struct err **err)
+{
+	struct events *ev = run->env->events;
 	int rc;
 
 	job->step = "open";
 	events_start(ev, "open", job->conf->name);
-	if (run->opt->recover) {
-		rc = obtain_key(run, job, secret, NULL, err);
-	} else {
-		rc = secret_document_parse(secret, forms[job->conf->form], provisioner, &doc, err);
-		if (rc == 0)
-			rc = check_document(job, &doc, err);
-		if (rc == 0)
-			rc = obtain_key(run, job, doc.passphrase, &doc, err);
-		secret_document_clear(&doc);
-	}
+	if (run->opt->recover)
+		rc = obtain_key(run, job, offer->secret, NULL, NULL, err);
+	else if (offer->secret)
+		rc = obtain_from_document(run, job, offer, err);
+	else
+		rc = obtain_from_sealed(run, job, offer->sealed, err);
 	if (events_done(ev, "open", job->conf->name, rc, err) < 0)
 		return -1;
 	job->step = "verify";
@@ -123,11 +201,11 @@ static int open_volume(struct run *run, struct job *job, const struct secret *se
 	return events_done(ev, "verify", job->conf->name, trial(run, job, err), err);
 }
 
-void job_open(struct run *run, struct job *job, const struct secret *secret, bool provisioner)
+void job_open(struct run *run, struct job *job, const struct key_offer *offer)
 {
 	struct err *err = NULL;
 
-	if (open_volume(run, job, secret, provisioner, &err) < 0) {
+	if (open_volume(run, job, offer, &err) < 0) {
 		job_fail(job, err);
 		return;
 	}

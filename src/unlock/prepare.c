@@ -24,6 +24,9 @@ void job_clear(struct job *job)
 	luks_header_clear(&job->header);
 	device_close(&job->dev);
 	free(job->source);
+	free(job->sealed_note);
+	secret_free(job->sealed_passphrase);
+	err_free(job->fallback);
 	err_free(job->err);
 }
 

@@ -26,7 +26,7 @@ static const char *state_word(const struct job *job)
 
 static int set_reason(struct state_volume *sv, const struct job *job, struct err **err)
 {
-	const struct err *e = job->stage == JOB_FAILED ? job->err : NULL;
+	const struct err *e = job->stage == JOB_FAILED ? job->err : job->fallback;
 
 	if (state_set(&sv->reason_id, e ? err_id(e) : NULL, err) < 0 ||
 	    state_set(&sv->reason_class, e ? err_class_name(err_class(e)) : NULL, err) < 0 ||
@@ -50,6 +50,13 @@ static bool still_open(const struct run *run, const struct state_volume *sv)
 	return same;
 }
 
+/* Why the vTPM opened it stays on record when a later run only looks at it. */
+static bool keeps_reason(const struct state_volume *sv, const struct job *job)
+{
+	return job->stage == JOB_ALREADY && text_eq(sv->source, "vtpm") &&
+	       (text_eq(sv->reason_class, err_class_name(ERR_UNREACHABLE)) || text_eq(sv->reason_class, err_class_name(ERR_NOEVIDENCE)));
+}
+
 static int record_job(struct run *run, const struct job *job, struct err **err)
 {
 	struct state_volume *sv;
@@ -65,7 +72,7 @@ static int record_job(struct run *run, const struct job *job, struct err **err)
 	 * from (contracts.md 4). An unlock that succeeds ends it. */
 	if (job->stage == JOB_FAILED && text_eq(sv->state, "refused") && err_class(job->err) != ERR_REFUSED)
 		return 0;
-	if (state_set(&sv->state, state_word(job), err) < 0 || set_reason(sv, job, err) < 0 ||
+	if (state_set(&sv->state, state_word(job), err) < 0 || (!keeps_reason(sv, job) && set_reason(sv, job, err) < 0) ||
 	    state_set(&sv->phase, job->conf->phase == PHASE_INITRD ? "initrd" : "system", err) < 0)
 		return -1;
 	/* An earlier run of this boot recorded how it was opened: keep that. */
@@ -73,7 +80,8 @@ static int record_job(struct run *run, const struct job *job, struct err **err)
 		return 0;
 	if (state_set(&sv->uuid, job->header.uuid, err) < 0 || state_set(&sv->device, job->dev.path, err) < 0 ||
 	    state_set(&sv->dm_uuid, job->dm_uuid, err) < 0 || state_set(&sv->source, job->source_kind, err) < 0 ||
-	    state_set(&sv->vk_id, job->vk_id, err) < 0 || state_set(&sv->header_id, job->header_id, err) < 0)
+	    state_set(&sv->vk_id, job->vk_id, err) < 0 || state_set(&sv->header_id, job->header_id, err) < 0 ||
+	    state_set(&sv->sealed, job->sealed_note, err) < 0)
 		return -1;
 	return 0;
 }
@@ -128,6 +136,6 @@ void run_print(const struct run *run)
 		else if (job->stage == JOB_FAILED)
 			print_error(job->conf->name, job->step, job->err);
 	}
-	if (run->err)
+	if (run->err && !run->err_shown)
 		print_error(NULL, NULL, run->err);
 }

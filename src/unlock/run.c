@@ -135,21 +135,23 @@ static void give_up_the_rest(struct run *run, const char *why)
 	}
 }
 
-/* What was proved but may not become public; nothing of it is mapped. */
-static void fail_verified(struct run *run, enum err_class cls, const char *id, const char *text)
+/* What was proved but may not become public, for a reason of the run; nothing of it is mapped. */
+static void fail_verified(struct run *run, const struct err *why)
 {
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		struct err *err = NULL;
 
 		if (run->jobs[i].stage != JOB_VERIFIED)
 			continue;
-		err_set(&err, cls, id, "%s", text);
-		run->jobs[i].step = text_eq(id, "cap") ? "cap" : "publish";
+		err_set(&err, err_class(why), err_id(why), "%s", err_message(why));
+		if (*err_hint_text(why))
+			err_hint(&err, "%s", err_hint_text(why));
+		run->jobs[i].step = err_class(why) == ERR_CAP ? "cap" : "publish";
 		job_fail(&run->jobs[i], err);
+		run->err_shown = true;
 	}
 }
 
-/* The record follows each volume; after the last one the run's end writes it anyway. */
 static void publish_all(struct run *run)
 {
 	size_t left = 0;
@@ -167,36 +169,105 @@ static void publish_all(struct run *run)
 	}
 }
 
-static void cap_then_publish(struct run *run)
+static size_t count_verified(const struct run *run)
 {
-	bool opened = false;
-	int rc;
+	size_t n = 0;
 
 	for (size_t i = 0; i < run->n_jobs; i++)
-		opened |= run->jobs[i].stage == JOB_VERIFIED;
-	if (!opened)
-		return;
+		n += run->jobs[i].stage == JOB_VERIFIED;
+	return n;
+}
+
+static bool is_ours(const struct run *run, const char *name)
+{
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (text_eq(run->jobs[i].conf->name, name) && (run->jobs[i].stage == JOB_VERIFIED || run->jobs[i].stage == JOB_OPEN))
+			return true;
+	return false;
+}
+
+/* What the cap is about: volumes of the initrd phase that this run opens, or that earlier ones of this boot have opened. */
+static struct cap_volume *capped_volumes(struct run *run, size_t *ret_n)
+{
+	size_t known = run->state ? run->state->n_volumes : 0, n = 0;
+	struct cap_volume *v = calloc(run->n_jobs + known + 1, sizeof(*v));
+
+	for (size_t i = 0; v && i < run->n_jobs; i++) {
+		const struct job *job = &run->jobs[i];
+
+		if ((job->stage == JOB_VERIFIED || job->stage == JOB_OPEN) && job->conf->phase == PHASE_INITRD)
+			v[n++] = (struct cap_volume){ job->conf->name, job->header.uuid, job->vk_id, job->source_kind };
+	}
+	for (size_t i = 0; v && i < known; i++) {
+		const struct state_volume *sv = &run->state->volumes[i];
+
+		if (text_eq(sv->state, "open") && text_eq(sv->phase, "initrd") && sv->uuid && sv->vk_id && !is_ours(run, sv->name))
+			v[n++] = (struct cap_volume){ sv->name, sv->uuid, sv->vk_id, sv->source };
+	}
+	*ret_n = n;
+	return v;
+}
+
+static int cap_now(struct run *run, struct err **err)
+{
+	_cleanup_free_ struct cap_volume *v = NULL;
+	size_t n = 0;
+	int rc;
+
 	events_start(run->env->events, "cap", NULL);
-	rc = unlock_cap(run->env, &run->cap, &run->err);
-	if (events_done(run->env->events, "cap", NULL, rc, &run->err) < 0) {
+	v = capped_volumes(run, &n);
+	rc = v ? cap_close(run->env, &run->tpm, v, n, &run->capped, err) : err_nomem(err);
+	run->cap = rc == 0 ? run->capped.state : "failed";
+	return events_done(run->env->events, "cap", NULL, rc, err);
+}
+
+static void cap_outcome_now(struct run *run)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_free_ struct cap_volume *v = NULL;
+	size_t n = 0;
+
+	v = capped_volumes(run, &n);
+	/* The door is closed already; what is missing is a word for whoever reads the registers later. */
+	if (!v || cap_say_outcome(run->env, &run->capped, cap_outcome(v, n), &e) < 0)
+		log_warning("cap: the outcome was not measured: %s", err_message(e));
+}
+
+/* P2: whoever gets a shell, or boots on, after a failure must not be able to unseal what we could not open. */
+static void cap_after_failure(struct run *run)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (!run->opt->boot || !run->in_initrd || (run->err && err_class(run->err) == ERR_NOTHING))
+		return;
+	if (cap_now(run, &e) < 0)
+		log_error("cap: %s [%s]", err_message(e), err_id(e));
+	else
+		cap_outcome_now(run);
+}
+
+static void cap_then_publish(struct run *run)
+{
+	if (!count_verified(run))
+		return cap_after_failure(run);
+	run_raise_version(run);
+	if (cap_now(run, &run->err) < 0) {
 		/* Nothing uncapped ever bears the name that the boot mounts. */
-		run->cap = "failed";
-		fail_verified(run, ERR_CAP, "cap", err_message(run->err));
+		fail_verified(run, run->err);
 		return;
 	}
 	/* "private" is on record before the public name exists: see take_back_unfinished(). */
 	if (run_record(run, "running", 0, &run->err) < 0)
-		fail_verified(run, err_class(run->err), err_id(run->err), err_message(run->err));
+		fail_verified(run, run->err);
 	else
 		publish_all(run);
+	cap_outcome_now(run);
 }
 
-static void work(struct run *run)
+static int prepare_all(struct run *run)
 {
-	if (begin(run) < 0)
-		return;
-	if (run_record(run, "running", 0, &run->err) < 0)
-		return;
+	if (begin(run) < 0 || run_record(run, "running", 0, &run->err) < 0)
+		return -1;
 	jobs_begin_key(run);
 	/* Required volumes first: an optional one that is absent is waited for only after them. */
 	for (size_t i = 0; i < run->n_jobs; i++)
@@ -205,6 +276,15 @@ static void work(struct run *run)
 	for (size_t i = 0; i < run->n_jobs; i++)
 		if (!run->jobs[i].conf->required)
 			job_prepare(run, &run->jobs[i]);
+	return 0;
+}
+
+static void work(struct run *run)
+{
+	if (prepare_all(run) < 0) {
+		cap_after_failure(run);
+		return;
+	}
 	/* No packet leaves before every required header of this phase has passed. */
 	if (a_required_job_failed(run))
 		give_up_the_rest(run, "a required volume failed before any secret was asked for");
@@ -237,6 +317,7 @@ static void end(struct run *run, int code)
 	/* Said before it is printed: a console that takes nothing must not undo an unlock. */
 	if (run->lock_fd >= 0)
 		guardian_release(run->env->guardian);
+	machine_tpm_close(&run->tpm);
 	run_print(run);
 	for (size_t i = 0; i < run->n_jobs; i++)
 		job_clear(&run->jobs[i]);

@@ -46,7 +46,8 @@ struct evidence;
 int unlock_check_init_data(const struct unlock_env *env, const struct evidence *ev, bool *ret_used, struct err **err);
 
 int unlock_lock_volume(const struct unlock_env *env, const char *name, bool *ret_closed, struct err **err);
-/* Idempotent. *ret_state becomes what the record says: "none", "off". ERR_CAP when `cap = required` cannot be met. */
-int unlock_cap(const struct unlock_env *env, const char **ret_state, struct err **err);
+/* The `cap` verb: takes the lock, caps what has not moved, keeps the record. Idempotent. *ret_state becomes what the record says: "none",
+ * "done", "off"; *ret_now: this call did it. ERR_CAP. */
+int unlock_cap(const struct unlock_env *env, const char **ret_state, bool *ret_now, struct err **err);
 
 #endif

@@ -93,9 +93,9 @@ static void exact_form(void **state)
 	static const char want[] =
 		"{\"version\":1,\"boot_id\":\"11111111-2222-3333-4444-555555555555\",\"result\":\"ok\",\"exit\":4,\"cap\":\"none\","
 		"\"volumes\":[{\"name\":\"root\",\"uuid\":\"6f1c1d2e-aaaa-bbbb-cccc-0123456789ab\",\"device\":null,\"dm_uuid\":null,"
-		"\"phase\":null,\"state\":\"open\",\"source\":null,\"vk_id\":null,\"header_id\":null,\"reason\":null},"
+		"\"phase\":null,\"state\":\"open\",\"source\":null,\"vk_id\":null,\"header_id\":null,\"sealed\":null,\"reason\":null},"
 		"{\"name\":\"data\",\"uuid\":null,\"device\":null,\"dm_uuid\":null,\"phase\":null,\"state\":\"refused\","
-		"\"source\":null,\"vk_id\":null,\"header_id\":null,\"reason\":{\"id\":\"kbs-policy-deny\",\"class\":\"refused\","
+		"\"source\":null,\"vk_id\":null,\"header_id\":null,\"sealed\":null,\"reason\":{\"id\":\"kbs-policy-deny\",\"class\":\"refused\","
 		"\"message\":\"broker said no\",\"hint\":null}}]}";
 	_cleanup_free_ char *text = NULL;
 	struct stat st;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * This machine's TPM in one run: opened once, when first needed; trusted once, by the Name in the measured configuration or by the
+ * hardware report. Sealed secrets need trust; the cap does without where there is none to have.
+ */
+#ifndef CRYPTATTEST_UNLOCK_MACHINE_TPM_H
+#define CRYPTATTEST_UNLOCK_MACHINE_TPM_H
+
+#include "unlock/unlock.h"
+#include "vtpm/vtpm.h"
+
+struct machine_tpm {
+	struct vtpm *vtpm;
+	bool trusted;
+	bool proved; /* trusted by the hardware report, in this boot */
+};
+
+/* Without side effects. */
+bool machine_tpm_present(const struct unlock_env *env);
+/* ERR_TPM. */
+int machine_tpm_open(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
+/*
+ * Opens and trusts. On profile cvm the hardware report must prove the vTPM unless allow-untrusted-vtpm says otherwise; what srk-name says
+ * must hold besides. ERR_CONFIG "srk-name" when nothing says which primary is ours; ERR_TPM, and what the binding gives.
+ */
+int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
+void machine_tpm_close(struct machine_tpm *m);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * The run-time registers that the cap extends: one PCR in all active banks of the TPM, one RTMR of a TDX machine whose kernel offers it
+ * (Linux >= 6.16, measurements/rtmrN:sha384 of tdx_guest). Their values alone say whether the cap is in place: a record can be lost.
+ */
+#ifndef CRYPTATTEST_UNLOCK_REGISTERS_H
+#define CRYPTATTEST_UNLOCK_REGISTERS_H
+
+#include "unlock/machine_tpm.h"
+
+#define RTMR_LEN 48
+
+struct registers {
+	bool has_pcr, has_rtmr;
+	bool pcr_moved, rtmr_moved; /* past the uncapped value */
+	char rtmr[96];		    /* path below our root */
+	unsigned int pcr;
+	uint32_t banks; /* active ones */
+	struct tpm *tpm;
+};
+
+/* What there is, and whether it moved. Errors are ERR_CAP, with the id of the cause: a register that exists and does not work. */
+int registers_read(const struct unlock_env *env, struct machine_tpm *m, struct registers *ret, struct err **err);
+static inline bool registers_any(const struct registers *r)
+{
+	return r->has_pcr || r->has_rtmr;
+}
+static inline bool registers_all_moved(const struct registers *r)
+{
+	return (!r->has_pcr || r->pcr_moved) && (!r->has_rtmr || r->rtmr_moved);
+}
+/* One event into those registers, read back. ERR_CAP "cap-readback" and those above. */
+int registers_extend(const struct unlock_env *env, const struct registers *r, bool pcr, bool rtmr, const void *event, size_t len,
+		     struct err **err);
+
+#endif
