@@ -33,10 +33,12 @@ enum {
 	OPT_CRYPTTAB = 1 << 17,
 	OPT_CONFIG = 1 << 18,
 	OPT_VERIFY = 1 << 19,
+	OPT_ENROLL_SOURCE = 1 << 20,
+	OPT_FORCE = 1 << 21,
 };
 
 struct cli_opts {
-	bool json, all, boot, timings, pins, check, show, debug, quiet;
+	bool json, all, boot, timings, pins, check, show, force, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
 	int status_fd, keyslot; /* -1 */
 	char **args;		/* positional, NULL-terminated */
@@ -86,6 +88,8 @@ int cmd_recover(struct cli *cli);
 int cmd_cap(struct cli *cli);
 int cmd_check(struct cli *cli);
 int cmd_document(struct cli *cli);
+int cmd_enroll(struct cli *cli);
+int cmd_wipe(struct cli *cli);
 int cmd_attest(struct cli *cli);
 int cmd_evidence(struct cli *cli);
 int cmd_explain(struct cli *cli);

@@ -44,6 +44,21 @@ static const struct verb v_document = {
 	"      cryptattest-kbs resource add --document default/web-042/root",
 	OPT_NAME | OPT_KEY_FILE | OPT_PINS | OPT_KEYSLOT | OPT_PROFILE | OPT_CONFIG, 1, 1, false, false, cmd_document
 };
+static const struct verb v_enroll = {
+	"enroll", "VOLUME --source=kbs", "a new keyslot with a fresh secret for the key broker",
+	"Opens the volume in memory with an existing passphrase (standard input, --key-file or the terminal), adds a keyslot for 32\n"
+	"random bytes, and gives out the secret document, which is on the disk before the header changes. The change is made in a copy of\n"
+	"the audited header, audited again, compared and written so that a power cut never loses a keyslot. The volume may be in use.\n\n"
+	"  cryptattest enroll root --source=kbs --key-file pass --output root.json\n"
+	"  cryptattest enroll root --source=kbs < pass | cryptattest-kbs resource add --document default/web-042/root",
+	OPT_ENROLL_SOURCE | OPT_KEY_FILE | OPT_OUTPUT | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_enroll
+};
+static const struct verb v_wipe = {
+	"wipe", "VOLUME --keyslot N", "remove a keyslot",
+	"Needs a passphrase of a keyslot that stays, as a proof that one opens, and never removes the last one.\n\n"
+	"  cryptattest wipe root --keyslot 0 --key-file new-pass",
+	OPT_KEY_FILE | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_wipe
+};
 static const struct verb v_attest = { "attest", "", "handshake with the key broker, no secret",
 				      "Shows whether the broker accepts this machine, the claims of its token (not verified here) and the time\n"
 				      "each phase took.\n\n  cryptattest attest --source main",
@@ -67,7 +82,7 @@ static const struct verb v_config = { "config", "[--check|--show]", "check or sh
 				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };
 
 const struct verb *const verbs[] = { &v_unlock, &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
-				     &v_attest, &v_evidence, &v_explain, &v_status, &v_config, NULL };
+				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_status, &v_config, NULL };
 
 const struct verb *verb_find(const char *name)
 {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,6 +280,13 @@ int edit_write_io(struct luks_edit *e, const struct edit_io *io, struct err **er
 int luks_edit_write(struct luks_edit *e, struct err **err)
 {
 	static const struct edit_io plain = { plain_write, plain_sync, NULL };
+	sigset_t all, old;
+	int r;
 
-	return edit_write_io(e, &plain, err);
+	/* An interrupt would leave what a power cut leaves: the few milliseconds are finished first. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	r = edit_write_io(e, &plain, err);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
 }

@@ -49,9 +49,9 @@ tap() {
 : >problems
 
 # --- options: the word after the colon is a value
-verbs="unlock lock recover cap check document attest evidence explain status config"
+verbs="unlock lock recover cap check document enroll wipe attest evidence explain status config"
 all_options="all boot check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
-	source:main json status-fd:1 timings"
+	source:main force json status-fd:1 timings"
 takes() {
 	case $1 in
 	unlock) echo all boot status-fd timings config ;;
@@ -59,6 +59,8 @@ takes() {
 	recover) echo key-file status-fd timings config ;;
 	check) echo json profile config ;;
 	document) echo name key-file pins keyslot profile config ;;
+	enroll) echo source key-file output keyslot force config ;;
+	wipe) echo keyslot key-file force config ;;
 	attest) echo source json timings status-fd config ;;
 	evidence) echo decode verify json format report-data output timings config ;;
 	explain) echo json config ;;
@@ -110,6 +112,11 @@ ends 2 "$agent" status extra
 ends 2 "$agent" document f
 ends 2 "$agent" document f --name 'a b'
 ends 2 "$agent" document f --name root --profile loose
+ends 2 "$agent" enroll root
+ends 2 "$agent" enroll root --source=other
+ends 2 "$agent" enroll --source=kbs
+ends 2 "$agent" wipe root
+ends 2 "$agent" wipe root --keyslot one
 ends 2 "$agent" config --check --show
 ends 2 "$agent" config --show --crypttab /dev/null
 ends 2 "$agent" evidence --format xml

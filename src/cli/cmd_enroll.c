@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * enroll: a keyslot with a fresh secret, for the key broker or for this machine's TPM. What holds the secret (document, sealed file) is on
+ * the disk before the header names its keyslot, so that no moment leaves a keyslot whose secret is lost.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/secret_out.h"
+#include "keysrc/keysrc.h"
+#include "unlock/enroll.h"
+#include "unlock/exitcode.h"
+
+static int write_document(struct secret_out *out, const struct secret_document *doc, struct err **err)
+{
+	_cleanup_secret_ struct secret *text = NULL;
+
+	return secret_document_text(doc, &text, err) < 0 ? -1 : secret_out_write(out, text, err);
+}
+
+/* Document first, then header; when the header stays as it was, no document stays either. */
+static int commit(struct luks_edit *edit, struct secret_out *out, const struct secret_document *doc, struct err **err)
+{
+	if (write_document(out, doc, err) == 0 && luks_edit_write(edit, err) == 0)
+		return 0;
+	if (luks_edit_untouched(edit))
+		secret_out_undo(out);
+	else
+		log_warning("keep the document: its keyslot may be in the header");
+	return -1;
+}
+
+static int enroll_kbs(struct cli *cli, const struct enroll *e, struct err **err)
+{
+	_cleanup_luks_edit_ struct luks_edit *edit = NULL;
+	_cleanup_secret_ struct secret *passphrase = NULL;
+	struct secret_document doc = { .keyslot = -1, .sealed_keyslot = -1 };
+	struct secret_out out;
+	int rc;
+
+	if (enroll_secret(NULL, &passphrase, err) < 0 || enroll_add(e, passphrase, cli->opts.keyslot, &edit, err) < 0 ||
+	    enroll_document(e, edit, passphrase, &doc, err) < 0)
+		return -1;
+	rc = secret_out_open(cli->opts.output, &out, err);
+	if (rc == 0) {
+		rc = commit(edit, &out, &doc, err);
+		secret_out_close(&out);
+	}
+	secret_document_clear(&doc);
+	if (rc < 0)
+		return -1;
+	log_info("%s: keyslot %d holds a new secret for the key broker; older keyslots still open the volume", e->conf->name,
+		 luks_edit_keyslot(edit));
+	log_info("%s: next: cryptattest-kbs resource add --document, unlock once with it, then cryptattest wipe %s --keyslot N", e->conf->name,
+		 e->conf->name);
+	enroll_warn_pins(e, edit);
+	return 0;
+}
+
+static int need_kbs(const struct cli_opts *o, const struct config_volume *v, struct err **err)
+{
+	if (v->mode == MODE_KBS_AND_VTPM && !o->force) {
+		err_set(err, ERR_CONFIG, "enroll-mode", "mode = kbs+vtpm: a secret of the broker that opens the volume alone would undo it");
+		return err_hint(err, "--source=vtpm makes both parts; --force adds the keyslot all the same");
+	}
+	if (v->mode == MODE_VTPM && !o->force) {
+		err_set(err, ERR_CONFIG, "enroll-mode", "mode = vtpm never asks a key broker");
+		return err_hint(err, "change the mode first, or say --force");
+	}
+	return 0;
+}
+
+/* Everything that can be wrong with the words, before a passphrase is asked for. */
+static int check_words(struct cli *cli, const struct config_volume **ret, struct err **err)
+{
+	const struct cli_opts *o = &cli->opts;
+
+	if (!text_eq(o->source, "kbs"))
+		return err_set(err, ERR_CONFIG, "usage", "enroll needs --source=kbs");
+	if (cli_need_config(cli, err) < 0 || config_need_volume(cli->config, o->args[0], ret, err) < 0)
+		return -1;
+	if (need_kbs(o, *ret, err) < 0)
+		return -1;
+	return secret_out_check(o->output, err);
+}
+
+int cmd_enroll(struct cli *cli)
+{
+	_cleanup_enroll_ struct enroll e = ENROLL_INIT;
+	_cleanup_secret_ struct secret *pass = NULL;
+	const struct config_volume *v = NULL;
+	struct unlock_env env;
+	struct err *err = NULL;
+	int rc = check_words(cli, &v, &err);
+
+	if (rc == 0)
+		rc = keysrc_read_passphrase(cli->opts.key_file, v->name, &pass, &err);
+	if (rc == 0) {
+		env = cli_env(cli);
+		rc = enroll_open(&env, v, pass, -1, &e, &err);
+	}
+	if (rc == 0)
+		rc = enroll_kbs(cli, &e, &err);
+	if (rc == 0)
+		return EXIT_OK;
+	if (v)
+		err_wrap(&err, "%s", v->name);
+	return cli_fail(err);
+}
