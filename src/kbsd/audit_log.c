@@ -14,16 +14,18 @@
 #include "crypto/digest.h"
 
 /*
- * Lines about refusals cost an outsider nothing, and a journal that limits its writers would drop the releases among them.
- * Each address (IPv6: its /64) may cause 1,000 at once and 10 a second; a slot of the table may serve several addresses.
+ * Every refusal has its line. Refusals cost an outsider little, though, and the whole story of one can be dozens of lines: each address
+ * (IPv6: its /64) may cause 1,000 lines at once and 10 a second at full length; what it causes beyond that is one line of at most
+ * SHORT_TEXT for each, so that a flood fills a disk no faster than a web server's access log. A slot may serve several addresses.
  */
 #define SLOTS 1024
 #define LINES_AT_ONCE 1000
 #define NS_PER_LINE (NSEC_PER_SEC / 10)
+#define SHORT_TEXT 240
 
 static struct {
-	uint64_t paid_until_ns; /* each line moves it on; when it is LINES_AT_ONCE ahead, no more */
-	unsigned int muted;
+	uint64_t paid_until_ns; /* each line moves it on; when it is LINES_AT_ONCE ahead, they become short */
+	unsigned int in_short;
 } slots[SLOTS];
 
 static size_t slot_of(const char *address)
@@ -50,21 +52,27 @@ static void charge(size_t i, unsigned int lines)
 	slots[i].paid_until_ns += lines * NS_PER_LINE;
 }
 
-static bool may_log(const struct audit_who *who)
+/* Whether the next refusal of this address may be told at length; says when that changes. */
+static bool at_length(const struct audit_who *who)
 {
 	uint64_t now = clock_monotonic_ns();
 	size_t i = slot_of(who->address);
 
 	if (slots[i].paid_until_ns < now)
 		slots[i].paid_until_ns = now;
-	if (slots[i].paid_until_ns - now >= LINES_AT_ONCE * NS_PER_LINE) {
-		slots[i].muted++;
+	/* Once short, short until a pause of two lines' time: it must not alternate. */
+	if (slots[i].paid_until_ns - now + (slots[i].in_short ? 2 * NS_PER_LINE : 0) > LINES_AT_ONCE * NS_PER_LINE) {
+		slots[i].paid_until_ns = now + LINES_AT_ONCE * NS_PER_LINE;
+		if (!slots[i].in_short++)
+			log_warning("%s is refused more than 10 times a second: one short line for each from here on, at length again after "
+				    "a pause",
+				    who->address);
 		return false;
 	}
 	charge(i, 1);
-	if (slots[i].muted)
-		log_warning("%u refusals were not logged, most of %s", slots[i].muted, who->address);
-	slots[i].muted = 0;
+	if (slots[i].in_short)
+		log_warning("%u refusals were logged in short, most of %s", slots[i].in_short, who->address);
+	slots[i].in_short = 0;
 	return true;
 }
 
@@ -76,16 +84,15 @@ static void put_who(const struct audit_who *who, char out[static 96])
 		snprintf(out, 96, "%s", who->address);
 }
 
-/* False: too many of late. */
+/* False: it was told in short, and nothing is to follow. */
 static bool refused(const struct audit_who *who, const char *step, const char *id, const char *text)
 {
+	bool whole = at_length(who);
 	char at[96];
 
-	if (!may_log(who))
-		return false;
 	put_who(who, at);
-	log_warning("refused %s: %s: %s: %s", step, at, id, text);
-	return true;
+	log_warning("refused %s: %s: %s: %.*s", step, at, id, whole ? (int)strlen(text) : SHORT_TEXT, text);
+	return whole;
 }
 
 void audit_refused(const struct audit_who *who, const char *step, const char *id, const char *fmt, ...)
@@ -138,7 +145,12 @@ static unsigned int put_block(const char *text, size_t len)
 
 void audit_refused_policy(const struct audit_who *who, const char *resource, const struct policy_decision *d)
 {
-	if (refused(who, "get", "policy", resource))
+	const char *why = (const char *)d->explanation.data, *end = why ? memchr(why, '\n', d->explanation.len) : NULL;
+	char text[768];
+
+	/* The first line says which rule, which key, what was found and what is wanted: it stands in the refusal's own line. */
+	snprintf(text, sizeof(text), "%s: %.*s", resource, end ? (int)(end - why) : 0, end ? why : "");
+	if (refused(who, "get", "policy", text))
 		charge(slot_of(who->address), put_block((const char *)d->explanation.data, d->explanation.len));
 }
 

@@ -2,8 +2,8 @@
 /*
  * What an administrator reads after "it did not boot": one line per decision on standard error (the journal), with the
  * exact cause that the client is never told. A policy refusal is followed by the rule that would accept the evidence,
- * without any prefix, to be pasted into the policy. Session ids are cut to eight digits: the rest is a password. Refusals of
- * one address beyond some a second are counted instead; attestations and releases are always logged.
+ * without any prefix, to be pasted into the policy. Session ids are cut to eight digits: the rest is a password. Every refusal
+ * has its line; those of one address beyond some a second are told in short, without what follows the line.
  */
 #ifndef CRYPTATTEST_KBSD_AUDIT_LOG_H
 #define CRYPTATTEST_KBSD_AUDIT_LOG_H

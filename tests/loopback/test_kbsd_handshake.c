@@ -9,31 +9,8 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "tests/loopback/kbsd_agent.h"
+#include "tests/loopback/kbsd_case.h"
 #include "wire/ear_token.h"
-
-#define SECRET "correct horse battery staple"
-
-static struct kbsd k;
-static struct response r;
-
-static int start(void **state)
-{
-	(void)state;
-	kbsd_setup(&k);
-	agent_install_policy(&k);
-	kbsd_add_secret(&k, "default/vm/root", SECRET);
-	KBSD_START(&k, "--test-root", "ROOTS");
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	assert_int_equal(kbsd_stop(&k), 0);
-	kbsd_teardown(&k);
-	return 0;
-}
 
 static void assert_unlocks(enum kbs_protocol p, enum tee_kind tee, enum key_type type)
 {

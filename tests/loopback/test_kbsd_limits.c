@@ -15,39 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "tests/loopback/kbsd_agent.h"
-
-static struct kbsd k;
-static struct response r;
-
-#define AUTH_BODY "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}}"
-
-static int setup(void **state)
-{
-	(void)state;
-	kbsd_setup(&k);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(kbsd_stop(&k), 0);
-	kbsd_teardown(&k);
-	return 0;
-}
-
-static bool server_answers(void)
-{
-	struct http h;
-	bool ok = http_open(&h, k.port, "127.0.0.77", 0);
-
-	r.status = -1;
-	if (ok)
-		http_request(&h, "POST", PATH_AUTH, "", AUTH_BODY, &r);
-	http_close(&h);
-	return ok && r.status == 200;
-}
+#include "tests/loopback/kbsd_case.h"
 
 /* Sends one byte every 50 ms; ms until the server gave up, or limit. */
 static uint64_t drip(struct http *h, const char *text, uint64_t limit)
@@ -224,7 +192,7 @@ static void test_tls(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, stop)
 	const struct CMUnitTest tests[] = {
 		T(test_absolute_time), T(test_idle_time), T(test_ambiguous_length), T(test_sizes), T(test_tls),
 	};

@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "tests/loopback/kbsd_agent.h"
+#include "tests/loopback/kbsd_case.h"
 
 /* What a flood may add to the server's memory. AddressSanitizer keeps freed memory back, up to 256 MiB. */
 #ifdef __SANITIZE_ADDRESS__
@@ -23,45 +23,6 @@
 #else
 #define GROWTH_KIB 512
 #endif
-
-static struct kbsd k;
-static struct response r;
-
-#define AUTH_BODY "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}}"
-
-static int setup(void **state)
-{
-	(void)state;
-	kbsd_setup(&k);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(kbsd_stop(&k), 0);
-	kbsd_teardown(&k);
-	return 0;
-}
-
-static bool server_answers(void)
-{
-	struct http h;
-	bool ok = http_open(&h, k.port, "127.0.0.77", 0);
-
-	r.status = -1;
-	if (ok)
-		http_request(&h, "POST", PATH_AUTH, "", AUTH_BODY, &r);
-	http_close(&h);
-	return ok && r.status == 200;
-}
-
-static void nap_ms(long ms)
-{
-	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
-	nanosleep(&ts, NULL);
-}
 
 /* A connection that is shut right after accept may still finish its handshake out of buffered packets; an answer counts. */
 static bool open_and_served(struct http *h, const char *from)
@@ -223,7 +184,9 @@ static unsigned int count(const char *text, const char *word)
 	return n;
 }
 
-/* Who is refused all the time fills no journal, and hides nobody else's refusal. */
+#define FLOOD 4000
+
+/* Of who is refused all the time every refusal has its line, a short one; and it hides nobody else's. */
 static void test_log_flood(void **state)
 {
 	struct http h, other;
@@ -232,20 +195,44 @@ static void test_log_flood(void **state)
 	KBSD_START(&k, NULL);
 	assert_true(http_open(&h, k.port, "127.0.0.66", 0));
 	assert_true(http_open(&other, k.port, "127.0.0.67", 0));
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < FLOOD; i++) {
 		http_request(&h, "GET", "/kbs/v0/resource/a/b/c", "", NULL, &r);
 		assert_int_equal(r.status, 401);
 	}
 	http_request(&other, "GET", "/kbs/v0/resource/a/b/c", "", NULL, &r);
-	assert_true(kbsd_log_has(&k, "refused get: 127.0.0.67: session"));
+	assert_true(kbsd_log_has(&k, "refused get: 127.0.0.67: session: no session, or it is over"));
 	_cleanup_free_ char *log = kbsd_log_read(&k);
-	/* A thousand at once and ten for each second that the requests took. */
-	assert_in_range(count(log, "refused get: 127.0.0.66"), 1000, 2500);
-	nap_ms(200);
+	assert_int_equal(count(log, "refused get: 127.0.0.66: session: "), FLOOD);
+	assert_int_equal(count(log, "127.0.0.66 is refused more than 10 times a second"), 1);
+	nap_ms(300);
 	http_request(&h, "GET", "/kbs/v0/resource/a/b/c", "", NULL, &r);
-	assert_true(kbsd_log_has(&k, " refusals were not logged, most of 127.0.0.66"));
+	assert_true(kbsd_log_has(&k, " refusals were logged in short, most of 127.0.0.66"));
 	http_close(&h);
 	http_close(&other);
+}
+
+/* By policy: at length with the rule to paste, then in short with the values that differ; never less than one line each. */
+static void test_log_flood_policy(void **state)
+{
+	_cleanup_free_ char *policy = agent_policy(k.pki, true), *log = NULL;
+	struct agent a;
+
+	(void)state;
+	memcpy(strstr(policy, "measurement = ") + strlen("measurement = "), "0000", 4);
+	kbsd_write(&k, "policy.conf", policy, 0600);
+	KBSD_START(&k, "--test-root", "ROOTS");
+	agent_open(&a, &k, KBS_0_4_0, TEE_SNP, KEY_EC_P256);
+	agent_attest(&a, &r);
+	for (int i = 0; i < FLOOD / 10; i++) {
+		agent_get(&a, PATH_ROOT, &r);
+		assert_int_equal(r.status, 401);
+	}
+	agent_close(&a);
+	assert_true(kbsd_log_has(&k, "is refused more than 10 times a second"));
+	log = kbsd_log_read(&k);
+	assert_in_range(count(log, "FILL-IN"), 20, FLOOD / 10 - 20);
+	assert_int_equal(count(log, ": policy: default/vm/root: "), FLOOD / 10);
+	assert_true(count(log, "wanted 0000") >= FLOOD / 10);
 }
 
 /* A connection leaves nothing behind, however it ends. */
@@ -282,10 +269,10 @@ static void test_no_leak_of_descriptors(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, stop)
 	const struct CMUnitTest tests[] = {
 		T(test_bytes_per_address), T(test_per_address), T(test_connection_cap),
-		T(test_session_flood), T(test_log_flood), T(test_no_leak_of_descriptors),
+		T(test_session_flood), T(test_log_flood), T(test_log_flood_policy), T(test_no_leak_of_descriptors),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
