@@ -78,7 +78,7 @@ int nv_find(struct tpm *t, uint32_t index, struct nv *ret, struct err **err)
 	_cleanup_nv_ struct nv n = NV_INIT(t);
 	TSS2_RC rc;
 
-	rc = TPM_CALL(t, Esys_TR_FromTPMPublic(t->esys, index, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, &n.index.tr));
+	rc = TPM_CALL(t, Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &n.index.tr));
 	if (rc != TSS2_RC_SUCCESS) {
 		n.index.tr = ESYS_TR_NONE;
 		if (!tpm_rc_is(rc, TPM2_RC_HANDLE))

@@ -3,8 +3,13 @@
  * NV indices of ours: the pin (C4) and the counters of versions and of offline boots.
  *
  * Whoever has the owner authorization (by default everybody who is root in any system on this TPM) can remove an index and define
- * another in its place, so an index counts only when its whole public area is the one we would have made, which nv_find() leaves to
- * nv_same(), and only when that was read inside the salted session. Counters are hygiene (C6): the host can restore an older state.
+ * another in its place, so an index counts only when its whole public area is the one we would have made (nv_same()).
+ *
+ * That area is read outside the session, for one command instead of the two that ESYS makes of it inside. It needs no more: the Name of
+ * what we were told goes into the HMAC of every later command on the index, so the TPM performs none of them when it was a lie, and
+ * nobody else can answer. Until such a command has succeeded, nothing about the index is proven; that it is absent never is.
+ *
+ * Counters are hygiene (C6): the host can restore an older state.
  */
 #ifndef CRYPTATTEST_VTPM_NV_H
 #define CRYPTATTEST_VTPM_NV_H
@@ -38,7 +43,7 @@ int nv_name_written(const TPM2B_NV_PUBLIC *pub, struct tpm_name *ret, struct err
 /* ERR_TPM "nv-attributes", which names both, unless found is wanted, WRITTEN aside. Pure. */
 int nv_same(const TPM2B_NV_PUBLIC *found, const TPM2B_NV_PUBLIC *wanted, struct err **err);
 
-/* One command. An index that is not defined is no error (index.tr == ESYS_TR_NONE). */
+/* One command, nothing proven. An index that is not defined is no error (index.tr == ESYS_TR_NONE). */
 int nv_find(struct tpm *t, uint32_t index, struct nv *ret, struct err **err);
 /* nv_find() that wants exactly this index: ERR_TPM "nv-absent", "nv-attributes". */
 int nv_get(struct tpm *t, const TPM2B_NV_PUBLIC *wanted, struct nv *ret, struct err **err);

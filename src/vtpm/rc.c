@@ -6,6 +6,7 @@
 #include <tss2/tss2_tpm2_types.h>
 
 #include "base/cleanup.h"
+#include "vtpm/tpm_impl.h"
 
 #define HINT_BETWEEN "somebody between this system and its TPM alters the traffic, or the TPM was exchanged or reset under us"
 
@@ -52,6 +53,8 @@ static const struct tpm_rc_meaning hmac_meaning = { TPM2_RC_AUTH_FAIL, "tpm-sess
 static const struct tpm_rc_meaning rsp_meaning = { 0, "tpm-session", "the answer is not that of the TPM we trust", HINT_BETWEEN };
 static const struct tpm_rc_meaning malformed_meaning = { 0, "tpm-session", "the answer is malformed", HINT_BETWEEN };
 static const struct tpm_rc_meaning io_meaning = { 0, "tpm-io", "the connection to the TPM broke", NULL };
+static const struct tpm_rc_meaning silent_meaning = { 0, "tpm-io", "the TPM does not answer", NULL };
+static const struct tpm_rc_meaning dead_meaning = { 0, "tpm-io", "the connection was given up after an earlier failure", NULL };
 static const struct tpm_rc_meaning other_meaning = { 0, "tpm-rc", "unexpected answer", NULL };
 
 bool tpm_rc_from_tpm(uint32_t rc)
@@ -86,6 +89,13 @@ bool tpm_rc_busy(uint32_t rc)
 	return tpm_rc_from_tpm(rc) && strcmp(find(tpm_rc_base(rc))->id, "tpm-busy") == 0;
 }
 
+bool tpm_rc_full(uint32_t rc)
+{
+	const uint32_t base = tpm_rc_base(rc);
+
+	return tpm_rc_from_tpm(rc) && base >= TPM2_RC_OBJECT_MEMORY && base <= TPM2_RC_OBJECT_HANDLES;
+}
+
 static bool is_auth(uint32_t base)
 {
 	return base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH;
@@ -97,6 +107,10 @@ const struct tpm_rc_meaning *tpm_rc_meaning(uint32_t rc, bool auth)
 
 	if (tpm_rc_from_tpm(rc))
 		return is_auth(tpm_rc_base(rc)) && !auth ? &hmac_meaning : find(tpm_rc_base(rc));
+	if (rc == TPM_RC_NO_ANSWER)
+		return &silent_meaning;
+	if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
+		return &dead_meaning; /* ESYS takes no command after an answer that it could not verify */
 	if (layer == TSS2_TCTI_RC_LAYER)
 		return code == TSS2_BASE_RC_MALFORMED_RESPONSE ? &malformed_meaning : &io_meaning;
 	if (rc == TSS2_ESYS_RC_RSP_AUTH_FAILED)

@@ -26,6 +26,8 @@ bool tpm_rc_from_tpm(uint32_t rc);
 bool tpm_rc_is(uint32_t rc, uint32_t base);
 /* The same command may succeed in a moment: testing, yielded, retry, out of slots, NV rate limit. */
 bool tpm_rc_busy(uint32_t rc);
+/* Of these: no slot for another object or session. */
+bool tpm_rc_full(uint32_t rc);
 
 /*
  * Never NULL. auth: the command carried a value that a person or an administrator supplied (PIN, owner authorization), so a failed

@@ -4,6 +4,9 @@
  * or that carries a secret rides one HMAC session whose salt only the owner of a key of known Name can decrypt, with the first
  * parameter under AES-128-CFB. There is no other cipher to fall back to: a TPM without it is refused by its own StartAuthSession.
  *
+ * A refusal carries no HMAC: whoever is in between can answer any command with any error code. So an error never decides anything but
+ * that we fail; "it is not there" and "it is locked" are hearsay.
+ *
  * Against an active relay this does not help (C5): it may load and unseal itself while the PCRs match.
  */
 #ifndef CRYPTATTEST_VTPM_SESSION_H

@@ -1,16 +1,110 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* The real TPM, behind the kernel's resource manager, which forgets our objects and sessions when the descriptor is closed. */
+/*
+ * The real TPM, behind the kernel's resource manager, which forgets our objects and sessions when the descriptor is closed.
+ *
+ * A transport of our own and not libtss2-tcti-device: that one spends a GetRandom at each opening to learn how reads behave, gives up
+ * when its answer takes a second, leaves the descriptor open across exec, and takes a path where we have a directory descriptor. In
+ * the kernel a command is one write, an answer one read (drivers/char/tpm, tpm-dev-common.c).
+ */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <tss2/tss2_tcti_device.h>
+#include <tss2/tss2_tcti.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "vtpm/tpm.h"
 
 #define DEVICE "dev/tpmrm0"
+#define RESPONSE_MAX 4096 /* TPM_BUFSIZE */
+
+struct device {
+	TSS2_TCTI_CONTEXT_COMMON_V1 common; /* first: what libtss2 sees */
+	int fd;
+};
+
+static TSS2_RC transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
+{
+	struct device *d = (struct device *)ctx;
+	ssize_t n;
+
+	do
+		n = write(d->fd, command, size);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)size ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
+}
+
+static TSS2_RC wait_for_answer(struct device *d, int32_t timeout)
+{
+	struct pollfd p = { .fd = d->fd, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&p, 1, timeout);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return TSS2_TCTI_RC_TRY_AGAIN;
+	return n > 0 && (p.revents & POLLIN) ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
+}
+
+static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t timeout)
+{
+	struct device *d = (struct device *)ctx;
+	uint8_t answer[RESPONSE_MAX];
+	ssize_t n;
+	TSS2_RC rc;
+
+	if (!response) {
+		*size = RESPONSE_MAX;
+		return TSS2_RC_SUCCESS;
+	}
+	rc = wait_for_answer(d, timeout);
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	do
+		n = read(d->fd, answer, sizeof(answer));
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return TSS2_TCTI_RC_IO_ERROR;
+	rc = (size_t)n > *size ? TSS2_TCTI_RC_INSUFFICIENT_BUFFER : TSS2_RC_SUCCESS;
+	if (rc == TSS2_RC_SUCCESS)
+		memcpy(response, answer, (size_t)n);
+	*size = (size_t)n;
+	explicit_bzero(answer, sizeof(answer));
+	return rc;
+}
+
+static TSS2_RC poll_handles(TSS2_TCTI_CONTEXT *ctx, TSS2_TCTI_POLL_HANDLE *handles, size_t *count)
+{
+	if (handles && *count < 1)
+		return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+	if (handles)
+		handles[0] = (TSS2_TCTI_POLL_HANDLE){ .fd = ((struct device *)ctx)->fd, .events = POLLIN };
+	*count = 1;
+	return TSS2_RC_SUCCESS;
+}
+
+static void finalize(TSS2_TCTI_CONTEXT *ctx)
+{
+	struct device *d = (struct device *)ctx;
+
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+}
+
+static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
+{
+	return TSS2_TCTI_RC_NOT_IMPLEMENTED;
+}
+
+static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *ctx, uint8_t locality)
+{
+	return locality == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_NOT_IMPLEMENTED;
+}
 
 static bool device_present(const struct tpm_access *self, int root_fd)
 {
@@ -31,33 +125,36 @@ static int absent(const struct tpm_access *self, int root_fd, struct err **err)
 
 static int device_open(const struct tpm_access *self, int root_fd, void **ret_tcti, struct err **err)
 {
-	_cleanup_free_ TSS2_TCTI_CONTEXT *tcti = NULL;
-	char path[64];
-	size_t size = 0;
-	TSS2_RC rc;
+	_cleanup_free_ struct device *d = NULL;
 
 	if (!device_present(self, root_fd))
 		return absent(self, root_fd, err);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/" DEVICE, root_fd);
-	if (access(path, R_OK | W_OK) < 0)
-		return err_set_errno(err, ERR_TPM, errno == ENOENT ? "tpm-absent" : "tpm-io", errno, "cannot open %s", self->name);
-	rc = Tss2_Tcti_Device_Init(NULL, &size, NULL);
-	if (rc != TSS2_RC_SUCCESS)
-		return err_set(err, ERR_INTERNAL, "tcti", "the TPM device library does not start (0x%x)", rc);
-	tcti = calloc(1, size);
-	if (!tcti)
+	d = calloc(1, sizeof(*d));
+	if (!d)
 		return err_nomem(err);
-	rc = Tss2_Tcti_Device_Init(tcti, &size, path);
-	if (rc != TSS2_RC_SUCCESS)
-		return err_set(err, ERR_TPM, "tpm-io", "%s does not answer (0x%x)", self->name, rc);
-	*ret_tcti = TAKE_PTR(tcti);
+	d->common = (TSS2_TCTI_CONTEXT_COMMON_V1){
+		.magic = UINT64_C(0x6372797074617474),
+		.version = 1,
+		.transmit = transmit,
+		.receive = receive,
+		.finalize = finalize,
+		.cancel = cancel,
+		.getPollHandles = poll_handles,
+		.setLocality = set_locality,
+	};
+	/* Without blocking: the kernel works on the command while we wait in poll(2), where a deadline can end it. */
+	d->fd = openat(root_fd, DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (d->fd < 0)
+		return err_set_errno(err, ERR_TPM, errno == ENOENT || errno == ENODEV ? "tpm-absent" : "tpm-io", errno, "cannot open %s",
+				     self->name);
+	*ret_tcti = TAKE_PTR(d);
 	return 0;
 }
 
 static void device_close(void *tcti)
 {
 	if (tcti)
-		Tss2_Tcti_Finalize((TSS2_TCTI_CONTEXT *)tcti);
+		finalize(tcti);
 	free(tcti);
 }
 

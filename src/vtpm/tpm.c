@@ -10,6 +10,7 @@
 #define BUSY_FIRST_MS 5
 #define BUSY_MAX_MS 500
 #define BUSY_TRIES 60 /* about 25 seconds: a deadline of "never" must not mean for ever */
+#define FULL_TRIES 8  /* about a second: somebody else's objects are in the way, and may go */
 
 int tpm_fail(TSS2_RC rc, const char *what, struct err **err)
 {
@@ -31,7 +32,7 @@ bool tpm_again(struct tpm *t, struct tpm_retry *r, TSS2_RC rc)
 		rc = Esys_Startup(t->esys, TPM2_SU_CLEAR);
 		return rc == TSS2_RC_SUCCESS || tpm_rc_is(rc, TPM2_RC_INITIALIZE);
 	}
-	if (!tpm_rc_busy(rc) || r->tries >= BUSY_TRIES)
+	if (!tpm_rc_busy(rc) || r->tries >= (tpm_rc_full(rc) ? FULL_TRIES : BUSY_TRIES))
 		return false;
 	if (r->tries++ == 0)
 		r->backoff = (struct backoff){ .first_ms = BUSY_FIRST_MS, .max_ms = BUSY_MAX_MS };
@@ -55,7 +56,10 @@ int tpm_open(const struct tpm_access *access, int root_fd, struct deadline d, st
 	if (access->open(access, root_fd, &tcti, err) < 0)
 		return -1;
 	t->tcti = tcti;
-	rc = Esys_Initialize(&t->esys, t->tcti, NULL);
+	t->watch = tpm_watch_new(t);
+	if (!t->watch)
+		return err_nomem(err);
+	rc = Esys_Initialize(&t->esys, t->watch, NULL);
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(rc, access->name, err);
 	/* No command is sent here: the first one that somebody needs tells whether the TPM answers, and starts it up if it must. */
@@ -71,6 +75,7 @@ void tpm_close(struct tpm *t)
 		session_forget(t);
 		Esys_Finalize(&t->esys);
 	}
+	free(t->watch);
 	if (t->tcti)
 		t->access->close(t->tcti);
 	free(t);
@@ -82,12 +87,31 @@ void tpm_closep(struct tpm **t)
 	*t = NULL;
 }
 
+/* TPM2_FlushContext by hand: ESYS takes no command any more after an answer that it could not verify. The kernel's resource manager
+ * forgets by itself when the descriptor is closed, but not every transport has one. */
+static void flush_by_hand(struct tpm *t, ESYS_TR tr)
+{
+	uint8_t command[14] = { 0x80, 0x01, 0, 0, 0, sizeof(command), 0, 0, 0x01, 0x65 }, answer[4096];
+	TPM2_HANDLE handle;
+	size_t len = sizeof(answer), off = 10;
+
+	if (Esys_TR_GetTpmHandle(t->esys, tr, &handle) != TSS2_RC_SUCCESS ||
+	    Tss2_MU_UINT32_Marshal(handle, command, sizeof(command), &off) != TSS2_RC_SUCCESS ||
+	    Tss2_Tcti_Transmit(t->watch, sizeof(command), command) != TSS2_RC_SUCCESS)
+		return;
+	Tss2_Tcti_Receive(t->watch, &len, answer, TSS2_TCTI_TIMEOUT_BLOCK);
+}
+
 void tpm_loaded_flush(struct tpm_loaded *l)
 {
+	TSS2_RC rc;
+
 	if (l->tr == ESYS_TR_NONE)
 		return;
-	/* A broken connection cannot be told to forget; the kernel's resource manager forgets when the descriptor is closed. */
-	if (l->persistent || Esys_FlushContext(l->t->esys, l->tr) != TSS2_RC_SUCCESS)
+	rc = l->persistent ? TSS2_RC_SUCCESS : Esys_FlushContext(l->t->esys, l->tr);
+	if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
+		flush_by_hand(l->t, l->tr);
+	if (l->persistent || rc != TSS2_RC_SUCCESS)
 		Esys_TR_Close(l->t->esys, &l->tr);
 	l->tr = ESYS_TR_NONE;
 }

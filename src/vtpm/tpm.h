@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
- * A TPM 2.0 that we can talk to: transport, ESYS context, lockout state, capabilities. ESYS with a TCTI that is linked, never
- * dlopened (tpm-sealing.md 2.3 as corrected by C15).
+ * A TPM 2.0 that we can talk to: transport, ESYS context, lockout state, capabilities. ESYS over a transport of our own
+ * (tcti_device.c); nothing is dlopened (tpm-sealing.md 2.3 as corrected by C15).
  *
  * vtpm/ includes base, crypto and wire (strict JSON); keysrc, unlock and cli call it, by vtpm/vtpm.h first of all. <tss2/...> stays
  * inside the folder (tpm_impl.h).

@@ -12,8 +12,9 @@
 
 struct tpm {
 	const struct tpm_access *access;
-	TSS2_TCTI_CONTEXT *tcti;
+	TSS2_TCTI_CONTEXT *tcti, *watch; /* the transport; what ESYS sees of it (tcti_watch.c) */
 	ESYS_CONTEXT *esys;
+	unsigned int commands; /* sent so far */
 	struct deadline deadline;
 	/* After session_trust() (session.h): the primary whose Name we were told, and the HMAC session salted to it. Else ESYS_TR_NONE. */
 	ESYS_TR primary, session;
@@ -56,6 +57,10 @@ bool tpm_again(struct tpm *t, struct tpm_retry *r, TSS2_RC rc);
 /* Sets *err from a code (rc.h); what = the step in words. tpm_fail_auth: the command carried somebody's PIN or password. -1. */
 int tpm_fail(TSS2_RC rc, const char *what, struct err **err);
 int tpm_fail_auth(TSS2_RC rc, const char *what, struct err **err);
+
+/* tcti_watch.c: NULL when out of memory; free() it. The code is what a command gets that was not answered in time. */
+TSS2_TCTI_CONTEXT *tpm_watch_new(struct tpm *t);
+#define TPM_RC_NO_ANSWER (TSS2_TCTI_RC_LAYER | TSS2_LAYER_IMPLEMENTATION_SPECIFIC_OFFSET)
 
 /* What ESYS allocates. */
 static inline void tpm_esys_freep(void *p)

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,31 +59,29 @@ static bool access_present(const struct tpm_access *self, int root_fd)
 /* In the child: becomes swtpm. */
 static void run(const struct swtpm *s, pid_t parent)
 {
-	char state[64], server[80], ctrl[80], log[64];
+	char state[64], server[80], ctrl[80], log[64], pid[64];
 	int null = open("/dev/null", O_RDWR);
 
 	snprintf(state, sizeof(state), "dir=%s", s->dir);
 	snprintf(server, sizeof(server), "type=unixio,path=%s", s->path);
 	snprintf(ctrl, sizeof(ctrl), "type=unixio,path=%s.ctrl", s->path);
 	snprintf(log, sizeof(log), "file=%s/log", s->dir);
+	snprintf(pid, sizeof(pid), "file=%s/pid", s->dir);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		_exit(126);
-	execl("/usr/bin/swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", ctrl, "--log", log, "--flags",
-	      "not-need-init,startup-clear", (char *)NULL);
+	execl("/usr/bin/swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", ctrl, "--log", log, "--pid",
+	      pid, "--flags", "not-need-init,startup-clear", (char *)NULL);
 	_exit(127);
 }
 
-/* Whoever connects to the data socket is served from then on, so the other one tells whether it listens. */
+/* swtpm writes its process id when both sockets listen. */
 static bool listens(const struct swtpm *s)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool up;
+	char pid[64];
+	struct stat st;
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s.ctrl", s->path);
-	up = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-	close(fd);
-	return up;
+	snprintf(pid, sizeof(pid), "%s/pid", s->dir);
+	return stat(pid, &st) == 0 && st.st_size > 0;
 }
 
 static void spawn(struct swtpm *s)
@@ -153,31 +150,33 @@ void swtpm_stop(struct swtpm *s)
 }
 
 /* Every command's effect on the state is on the disk before its answer: SIGKILL loses nothing that a TPM would keep. */
-static void remove_sockets(struct swtpm *s)
+static void remove_file(const struct swtpm *s, const char *name)
 {
-	char ctrl[64];
+	char path[64];
 
-	snprintf(ctrl, sizeof(ctrl), "%s.ctrl", s->path);
-	unlink(s->path);
-	unlink(ctrl);
+	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
+	if (unlink(path) < 0 && errno != ENOENT)
+		die("%s", path);
+}
+
+static void end(struct swtpm *s)
+{
+	swtpm_kill(s);
+	remove_file(s, "sock");
+	remove_file(s, "sock.ctrl");
+	remove_file(s, "pid");
 }
 
 void swtpm_reboot(struct swtpm *s)
 {
-	swtpm_kill(s);
-	remove_sockets(s);
+	end(s);
 	spawn(s);
 }
 
 void swtpm_replace(struct swtpm *s)
 {
-	char state[64];
-
-	swtpm_kill(s);
-	remove_sockets(s);
-	snprintf(state, sizeof(state), "%s/tpm2-00.permall", s->dir);
-	if (unlink(state) < 0)
-		die("%s", state);
+	end(s);
+	remove_file(s, "tpm2-00.permall");
 	spawn(s);
 }
 

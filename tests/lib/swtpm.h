@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
  * A software TPM per test: swtpm with its state and its sockets in a private temporary directory. It dies with the thread that started
- * it (PR_SET_PDEATHSIG), however that ends. One client at a time: a second one waits until the first has closed its connection.
+ * it (PR_SET_PDEATHSIG), however that ends. Each command is a connection of its own, so several clients may take turns; there is no
+ * resource manager: what one leaves loaded takes the room of the others.
  *
  * For shell tests: tests/lib/swtpm.sh.
  */

@@ -8,7 +8,7 @@
 #	swtpm_replace		another TPM at the same place
 #
 # For cryptattest-test: echo "$swtpm_path" >"$CRYPTATTEST_TEST_ROOT/dev/tpm-swtpm"; no such file, no TPM.
-# One client at a time: a second one waits until the first has closed its connection.
+# Each command is a connection of its own, so several clients may take turns; there is no resource manager.
 # shellcheck shell=sh
 
 swtpm_pid=

@@ -81,7 +81,7 @@ static void test_codes(void **state)
 		{ TSS2_SYS_RC_MALFORMED_RESPONSE, false, "tpm-session" },
 		{ TSS2_SYS_RC_INSUFFICIENT_RESPONSE, false, "tpm-session" },
 		{ TSS2_MU_RC_INSUFFICIENT_BUFFER, false, "tpm-session" },
-		{ TSS2_ESYS_RC_BAD_SEQUENCE, false, "tpm-rc" },
+		{ TSS2_ESYS_RC_BAD_SEQUENCE, false, "tpm-io" },
 		{ TSS2_ESYS_RC_MEMORY, false, "tpm-rc" },
 	};
 
