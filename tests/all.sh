@@ -16,7 +16,7 @@ set -u
 SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 OUT=${CRYPTATTEST_OUT:-$SRC/out}
 LOGS=$OUT/logs
-LAYERS="build check sanitizers valgrind distcheck scripts manual emul boot demo"
+LAYERS="build check sanitizers valgrind distcheck scripts manual packages emul boot demo"
 JOBS=$(nproc)
 PASSED=0 FAILED=0 SKIPPED=0
 
@@ -165,6 +165,30 @@ layer_manual()
 	for page in man/*.[1-9] "$OUT"/build/man/*.[1-9]; do
 		[ ! -e "$page" ] || one "manual/${page##*/}" manual_page "$page"
 	done
+}
+
+# The Debian packages, with lintian's opinion; every example configuration is sound as far as it can be without its machine's files.
+layer_packages()
+{
+	one "packages/debian, lintian" sh tests/packages.sh "$OUT/build" "$OUT/packages"
+	for example in contrib/examples/*.conf; do
+		one "packages/${example##*/}" example_is_sound "$example"
+	done
+	one "packages/completion" bash -n contrib/completion/cryptattest
+	one "packages/rpm spec" sh -c 'rpmspec -P contrib/rpm/cryptattest.spec >/dev/null'
+	one "packages/apparmor profile" apparmor_parser -Q -K contrib/apparmor/usr.sbin.cryptattest-kbs
+}
+
+# The files that an example names are its machine's: stand-ins take their place.
+example_is_sound()
+{
+	root=$(mktemp -d)
+	: >"$root/vek.pem"
+	sed "s|= /etc/cryptattest/|= $root/|" "$1" >"$root/example.conf"
+	"$OUT/build/cryptattest" config --check --config "$root/example.conf"
+	status=$?
+	rm -r "$root"
+	return $status
 }
 
 # Evidence from the kernels' real interfaces, in two guests without a disk.

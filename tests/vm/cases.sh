@@ -4,7 +4,7 @@
 
 VM_CASES="stock success two-volumes wrong-measurement other-server server-down null-cipher tdx kernel-6.1 foreign-root"
 VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
-	root-by-uuid duplicate-uuid dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
+	root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
 	dracut-plain-foreign-root"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
@@ -261,6 +261,24 @@ case_duplicate_uuid()
 		expect_no_root
 		expect_console 'cryptattest: the root file system is on /dev/vda'
 	fi
+}
+
+# The Debian packages, installed and set up as the README says, on a machine that had none of this; what that printed is in packaged.log.
+case_packaged()
+{
+	title "$1" "Debian packages on a plain machine: unlocks on the next boot" || return 0
+	cp "$VM_WORK/packaged.log" "$CASE_DIR/"
+	tee snp
+	machine 6.12 initrd-packaged
+	server "$(rule snp default/test/packaged)"
+	launch packaged.img
+	expect_root
+	expect_opened root kbs
+	expect_clean
+	expect_server 1 'released default/test/packaged'
+	mkdir -p "$VM_LOGS"
+	cp "$VM_WORK/packaged.log" "$VM_LOGS/packaged.log"
+	cp "$CASE_DIR/console.txt" "$VM_LOGS/packaged-console.txt"
 }
 
 # --- dracut ----------------------------------------------------------------------------------------------------------------------

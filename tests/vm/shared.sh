@@ -19,6 +19,9 @@ vm_prepare()
 	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
 	esac
 	case " $* " in
+	*' packaged '*) vm_prepare_packaged ;;
+	esac
+	case " $* " in
 	*' dracut-'*) vm_prepare_dracut_images "$@" ;;
 	esac
 	vm_prepare_image 6.12 "$VM_WORK/test.conf"

@@ -7,7 +7,7 @@ VM_KERNEL_61=linux-image-cloud-amd64		# 6.1: no configfs-tsm, evidence by /dev/s
 VM_KERNEL_612=linux-image-6.12-cloud-amd64	# 6.12: configfs-tsm
 VM_TREE_PACKAGES="$VM_KERNEL_61 $VM_KERNEL_612 initramfs-tools cryptsetup cryptsetup-initramfs busybox zstd xz-utils
 	udev kmod e2fsprogs iproute2 libcurl4 libjansson4 libssl3 libcryptsetup12 libdevmapper1.02.1 libfuse3-3 ca-certificates
-	libtss2-esys-3.0.2-0 libtss2-mu0 libtss2-rc0 libtss2-tcti-device0 tpm2-tools dmsetup"
+	libtss2-esys-3.0.2-0 libtss2-mu0 libtss2-rc0 libtss2-tcti-device0 tpm2-tools dmsetup libevent-2.1-7 libevent-openssl-2.1-7 systemd-standalone-sysusers"
 
 # The machine's own Debian sources as "deb URI SUITE COMPONENT" lines; third-party ones are left out.
 vm_tree_sources()
