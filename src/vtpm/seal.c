@@ -130,7 +130,8 @@ int seal_check_public(const struct sealed_bytes *pub, bool pin, TPM2B_PUBLIC *re
 	const TPMT_PUBLIC *a = &p.publicArea;
 	size_t off = 0;
 
-	if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(pub->data, pub->len, &off, &p) != TSS2_RC_SUCCESS || off != pub->len)
+	/* tss2-mu 3.2 does not look at the length in front. */
+	if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(pub->data, pub->len, &off, &p) != TSS2_RC_SUCCESS || off != pub->len || p.size != off - 2)
 		return err_set(err, ERR_INTEGRITY, "sealed-object", "the public area of the sealed object does not parse");
 	if (a->type != TPM2_ALG_KEYEDHASH || a->nameAlg != TPM2_ALG_SHA256 ||
 	    a->parameters.keyedHashDetail.scheme.scheme != TPM2_ALG_NULL)
