@@ -35,11 +35,14 @@ enum {
 	OPT_VERIFY = 1 << 19,
 	OPT_ENROLL_SOURCE = 1 << 20,
 	OPT_FORCE = 1 << 21,
+	OPT_NEXT = 1 << 24, /* kernel, initrd, cmdline, uki */
+	OPT_SIGN = 1 << 25, /* sign, version */
 };
 
 struct cli_opts {
 	bool json, all, boot, timings, pins, check, show, force, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
+	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
 	int status_fd, keyslot; /* -1 */
 	char **args;		/* positional, NULL-terminated */
 	int n_args;
@@ -93,6 +96,7 @@ int cmd_wipe(struct cli *cli);
 int cmd_attest(struct cli *cli);
 int cmd_evidence(struct cli *cli);
 int cmd_explain(struct cli *cli);
+int cmd_predict(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_config(struct cli *cli);
 

@@ -73,6 +73,16 @@ static const struct verb v_evidence = {
 };
 static const struct verb v_explain = { "explain", "VOLUME", "what unlock would do, and why", "  cryptattest explain root",
 				       OPT_JSON | OPT_CONFIG, 1, 1, false, false, cmd_explain };
+static const struct verb v_predict = {
+	"predict", "", "PCR values of the next boot, before the cap",
+	"Starts from this boot's event log, where it leads to the TPM's present values, and computes anew what comes from a file:\n"
+	"boot loader, kernel, initrd, unified kernel image, command line. What cannot be known is said with the reason, and the\n"
+	"exit code is 8 then. With --sign: a signed policy over signed-pcrs for these values, as `signer` accepts it.\n\n"
+	"  cryptattest predict\n"
+	"  cryptattest predict --initrd /boot/initrd.img.new\n"
+	"  cryptattest predict --uki new.efi --sign pcr.key --version 7 --output tpm2-pcr-signature.json",
+	OPT_NEXT | OPT_SIGN | OPT_OUTPUT | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_predict
+};
 static const struct verb v_status = { "status", "", "how volumes were opened in this boot",
 				     "Configured volumes that no run has tried yet are listed as such.\n\n  cryptattest status --json",
 				     OPT_JSON | OPT_CONFIG, 0, 0,
@@ -82,7 +92,7 @@ static const struct verb v_config = { "config", "[--check|--show]", "check or sh
 				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };
 
 const struct verb *const verbs[] = { &v_unlock, &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
-				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_status, &v_config, NULL };
+				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_predict, &v_status, &v_config, NULL };
 
 const struct verb *verb_find(const char *name)
 {

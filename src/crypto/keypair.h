@@ -62,6 +62,12 @@ int public_key_verify_rsassa(const struct public_key *pk, enum digest_alg alg, c
 int public_key_verify_es256(const struct public_key *pk, const void *data, size_t len, const uint8_t sig[static 64],
 			    struct err **err); /* ERR_INTEGRITY */
 
+/* Over data with SHA-256: RSASSA-PKCS1-v1_5 of an RSA key, ECDSA in DER of an EC key. */
+int keypair_sign_sha256(const struct keypair *kp, const void *data, size_t len, uint8_t *out, size_t cap, size_t *ret_len,
+			struct err **err);
+/* As in public_key_from_pem(). */
+int keypair_fingerprint(const struct keypair *kp, uint8_t out[static 32], struct err **err);
+
 /* "BEGIN PUBLIC KEY". The fingerprint is the SHA-256 of RSAPublicKey (PKCS#1), or of the EC point: what systemd calls pkfp.
  * ERR_CONFIG. */
 int public_key_from_pem(const char *pem, size_t len, struct public_key *ret, uint8_t ret_fingerprint[static 32],

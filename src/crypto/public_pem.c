@@ -45,6 +45,29 @@ int public_key_from_pem(const char *pem, size_t len, struct public_key *ret, uin
 	return 0;
 }
 
+int keypair_fingerprint(const struct keypair *kp, uint8_t out[static 32], struct err **err)
+{
+	uint8_t digest[DIGEST_MAX];
+
+	if (fingerprint_of(kp->pkey, digest, err) < 0)
+		return -1;
+	memcpy(out, digest, 32);
+	return 0;
+}
+
+int keypair_sign_sha256(const struct keypair *kp, const void *data, size_t len, uint8_t *out, size_t cap, size_t *ret_len,
+			struct err **err)
+{
+	_cleanup_ossl_(md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t n = cap;
+
+	if (!ctx || EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, kp->pkey, NULL) != 1 ||
+	    EVP_DigestSign(ctx, out, &n, data, len) != 1)
+		return ossl_err(err, ERR_INTERNAL, "crypto", "signature");
+	*ret_len = n;
+	return 0;
+}
+
 int ecdsa_signature_parse(const void *der, size_t len, size_t width, uint8_t *r, uint8_t *s, struct err **err)
 {
 	const unsigned char *p = der;

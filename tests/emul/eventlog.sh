@@ -9,13 +9,15 @@
 #   uki     a unified kernel image as the default boot file
 #   sdboot  systemd-boot, then a unified kernel image
 #   entry   systemd-boot, then kernel and initrd by the kernel's EFI stub
+# CMDLINE, INITRD_WORD (any text, it goes into the initrd) and KERNEL make another boot of the same kind, to hold a prediction against.
 # Needs on Debian: ovmf swtpm qemu-system-x86 busybox-static shim-signed grub-efi-amd64-signed systemd-boot-efi binutils mtools
 # dosfstools cpio, and a kernel in /boot.
 set -eu
 out=${1:?"usage: eventlog.sh DIRECTORY BOOT..."}
 shift
-kernel=${KERNEL:-$(ls /boot/vmlinuz-* | tail -n 1)}
-cmdline="console=ttyS0 quiet cryptattest.marker=1"
+for kernel in /boot/vmlinuz-*; do :; done
+kernel=${KERNEL:-$kernel}
+cmdline=${CMDLINE:-console=ttyS0 quiet cryptattest.marker=1}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 work=$(mktemp -d)
@@ -49,6 +51,7 @@ $b sync
 $b poweroff -f
 INIT
 	chmod 755 "$work/root/init"
+	echo "${INITRD_WORD:-first}" >"$work/root/word"
 	(cd "$work/root" && find . | sort | cpio --quiet -o -H newc -R 0:0) | gzip -n >"$work/initrd"
 }
 
