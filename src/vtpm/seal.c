@@ -158,6 +158,9 @@ int seal_load(struct tpm *t, const TPM2B_PUBLIC *pub, const struct sealed_bytes 
 	if (Tss2_MU_TPM2B_PRIVATE_Unmarshal(priv->data, priv->len, &off, &p) != TSS2_RC_SUCCESS || off != priv->len)
 		return err_set(err, ERR_INTEGRITY, "sealed-object", "the private area of the sealed object does not parse");
 	rc = TPM_CALL(t, Esys_Load(t->esys, t->primary, session_for(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &p, pub, &object));
+	/* A parameter that the TPM cannot use at all: not even the shape of an object. INTEGRITY is about what is inside. */
+	if (tpm_rc_from_tpm(rc) && (rc & TPM2_RC_P) && (rc & TPM2_RC_FMT1) && tpm_rc_base(rc) != TPM2_RC_INTEGRITY)
+		return err_set(err, ERR_INTEGRITY, "sealed-object", "the sealed object is damaged (0x%x)", rc);
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(rc, "loading the sealed object", err);
 	*ret = (struct tpm_loaded){ .t = t, .tr = object };
