@@ -195,7 +195,7 @@ static void put_tdx(struct out *o, const struct tdx_quote *q)
 	put_hex(o, "mrsignerseam", b->mrsignerseam, sizeof(b->mrsignerseam));
 	put_u64(o, "seam_attributes", b->seam_attributes);
 	put_u64(o, "td_attributes", b->td_attributes);
-	put_flag(o, "debug", b->td_attributes & TDX_ATTR_DEBUG);
+	put_flag(o, "debug", b->td_attributes & TDX_ATTR_TUD);
 	put_flag(o, "sept_ve_disable", b->td_attributes & TDX_ATTR_SEPT_VE_DISABLE);
 	put_flag(o, "migratable", b->td_attributes & TDX_ATTR_MIGRATABLE);
 	put_u64(o, "xfam", b->xfam);

@@ -104,6 +104,58 @@ static void attest_cleanup(struct attested **a)
 	attested_free(*a);
 }
 
+/* What a body of SNP evidence can be: a table of 16 KiB and a report, four characters for each byte, and init-data, escaped. */
+#define SNP_BODY_MAX (768 * 1024)
+#define NONCE_PART_MIN 4
+
+/* The longest run of letters and digits in the nonce: nobody escapes these in JSON. */
+static const char *plain_part(const char *nonce, size_t *ret_len)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	const char *best = nonce;
+
+	*ret_len = 0;
+	for (const char *p = nonce; *p; p++) {
+		size_t n = strspn(p, plain);
+
+		if (n > *ret_len) {
+			*ret_len = n;
+			best = p;
+		}
+		p += n;
+		if (!*p)
+			break;
+	}
+	return best;
+}
+
+/* One pass over up to 2 MiB before the parser makes values of them: everybody waits for this thread. */
+static bool looks_right(const struct audit_who *who, const char *body, size_t len)
+{
+	const struct session *s = who->session;
+	size_t part_len;
+	const char *part = plain_part(s->nonce, &part_len);
+
+	if (s->tee == TEE_SNP && len > SNP_BODY_MAX) {
+		audit_refused(who, "attest", "size", "%zu bytes of SNP evidence, at most %d", len, SNP_BODY_MAX);
+		return false;
+	}
+	if (s->protocol >= KBS_0_4_0 && part_len >= NONCE_PART_MIN && !memmem(body, len, part, part_len)) {
+		audit_refused(who, "attest", "nonce", "the nonce of this session, %s, is not in the body", s->nonce);
+		return false;
+	}
+	return true;
+}
+
+static void drop_after_failures(struct handshake *h, struct session **ps, const struct audit_who *who)
+{
+	if (++(*ps)->failures < ATTEST_FAILURES_MAX)
+		return;
+	audit_refused(who, "attest", "failures", "%d bodies refused, the session ends", ATTEST_FAILURES_MAX);
+	sessions_drop(h->sessions, *ps);
+	*ps = NULL;
+}
+
 /* true: attested now. A session with too many failures is dropped: *ps becomes NULL. */
 static bool attest_session(struct handshake *h, struct session **ps, const char *body, size_t len,
 			   const uint8_t digest[static 32], const struct caller *c)
@@ -126,11 +178,7 @@ static bool attest_session(struct handshake *h, struct session **ps, const char 
 		audit_refused_err(&who, "attest", e);
 	else
 		audit_refused_verdict(&who, &a->verdict);
-	if (++(*ps)->failures >= ATTEST_FAILURES_MAX) {
-		audit_refused(&who, "attest", "failures", "%d bodies refused, the session ends", ATTEST_FAILURES_MAX);
-		sessions_drop(h->sessions, *ps);
-		*ps = NULL;
-	}
+	drop_after_failures(h, ps, &who);
 	return false;
 }
 
@@ -142,6 +190,11 @@ void handshake_attest(struct handshake *h, const struct caller *c, const char *b
 
 	if (!s) {
 		audit_refused(&who, "attest", "session", "no session, or it is over");
+		refuse(ret);
+		return;
+	}
+	if (!s->attested && !looks_right(&who, body, len)) {
+		drop_after_failures(h, &s, &who);
 		refuse(ret);
 		return;
 	}

@@ -117,6 +117,8 @@ static void child_main(const struct tee_job *job, struct tee_shared *s, const in
 {
 	setsid();
 	prctl(PR_SET_NAME, "cryptattest-tee");
+	/* Before the request nothing is lost with this process; after it has begun it must end by itself (the VMPCK rule). */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!child_descriptors(from, job->exclusive))
 		_exit(1);
 	if (job->exclusive) {
@@ -125,6 +127,7 @@ static void child_main(const struct tee_job *job, struct tee_shared *s, const in
 		wait_for_pace(CHILD_LOCK, job->pace_ms);
 	}
 	/* Nobody waits any more: a request now would only be one more that the host counts. */
+	prctl(PR_SET_PDEATHSIG, 0);
 	if (atomic_load(&s->abandoned) || getppid() != parent)
 		_exit(0);
 	atomic_store(&s->begun, true);

@@ -146,9 +146,11 @@ static void on_phase(void *ctx, const char *phase, bool start, bool ok, const ch
 
 static void on_retry(void *ctx, const char *url, uint64_t in_ms, const struct err *why)
 {
+	bool same = text_starts(err_message(why), url);
+
 	(void)ctx;
-	log_info("%s; next try in %llu.%llu s at %s", err_message(why), (unsigned long long)(in_ms / 1000),
-		 (unsigned long long)(in_ms % 1000 / 100), url);
+	log_info("%s; next try in %llu.%llu s%s%s", err_message(why), (unsigned long long)(in_ms / 1000),
+		 (unsigned long long)(in_ms % 1000 / 100), same ? "" : " at ", same ? "" : url);
 }
 
 static void wait_route(void *ctx, struct deadline d)
