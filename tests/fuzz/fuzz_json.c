@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/json.h"
+#include "tests/lib/json_expand.h"
 
 static void round_trip(const json_t *v)
 {
@@ -19,29 +19,6 @@ static void round_trip(const json_t *v)
 		abort();
 }
 
-static json_t *expand(const json_t *v)
-{
-	const uint8_t *bytes;
-	const char *key;
-	json_t *member, *ret = NULL;
-	size_t n, i;
-
-	if (json_bytes(v, &bytes, &n)) {
-		ret = json_array();
-		for (i = 0; i < n; i++)
-			json_array_append_new(ret, json_integer(bytes[i]));
-	} else if (json_is_array(v)) {
-		ret = json_array();
-		json_array_foreach(v, i, member)
-			json_array_append_new(ret, expand(member));
-	} else if (json_is_object(v)) {
-		ret = json_object();
-		json_object_foreach((json_t *)v, key, member)
-			json_object_set_new_nocheck(ret, key, expand(member));
-	}
-	return ret ? ret : json_deep_copy(v);
-}
-
 static void two_readers(const char *text, size_t size, json_t *plain)
 {
 	_cleanup_json_ json_t *packed = NULL, *again = NULL;
@@ -53,7 +30,7 @@ static void two_readers(const char *text, size_t size, json_t *plain)
 		return;
 	}
 	/* Without their arrays of bytes deeper and longer texts pass the limits. */
-	again = expand(packed);
+	again = json_expand(packed);
 	if (plain && !json_equal(plain, again))
 		abort();
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "tests/loopback/kbsd_case.h"
 #include "wire/ear_token.h"
 
@@ -212,6 +213,34 @@ static void test_one_key_per_session(void **state)
 	agent_close(&b);
 }
 
+/* What is seen before the parser: a size that no SNP evidence has. And what the parser is for: a nonce in another place. */
+static void test_body_before_parser(void **state)
+{
+	_cleanup_free_ char *other = NULL, *moved = NULL, *large = NULL;
+	struct agent a, b;
+
+	(void)state;
+	agent_open(&a, &k, KBS_0_4_0, TEE_SNP, KEY_EC_P256);
+	agent_open(&b, &k, KBS_0_4_0, TEE_SNP, KEY_EC_P256);
+	agent_auth(&a, &r);
+	agent_auth(&b, &r);
+	other = agent_attest_body(&a);
+	moved = text_printf("{\"nonce\":\"%s\",%s", b.nonce, other + 1);
+	assert_non_null(moved);
+	agent_post_attest(&b, moved, &r);
+	assert_true(response_is(&r, 401, "AttestationError"));
+	assert_true(kbsd_log_has(&k, "the nonce sent is not the one of this session"));
+	large = text_printf("%*s%s", 800 * 1024, "", other);
+	assert_non_null(large);
+	agent_post_attest(&a, large, &r);
+	assert_true(response_is(&r, 401, "AttestationError"));
+	assert_true(kbsd_log_has(&k, ": size: "));
+	agent_post_attest(&a, other, &r);
+	assert_int_equal(r.status, 200);
+	agent_close(&a);
+	agent_close(&b);
+}
+
 static void test_nonce_and_session(void **state)
 {
 	struct agent a, b;
@@ -273,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_one_key_per_session),
+		cmocka_unit_test(test_body_before_parser),
 		cmocka_unit_test(test_nonce_and_session),
 		cmocka_unit_test(test_failures_end_a_session),
 	};

@@ -9,38 +9,12 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/json_expand.h"
 #include "tests/lib/mutate.h"
-#include "wire/json.h"
 
 #define MAX 65536
 #define SIXTEEN "0,1,2,3,4,5,6,7,8,9,10,99,100,199,200,255"
 #define FIFTEEN "0,1,2,3,4,5,6,7,8,9,10,99,100,199,200"
-
-/* Plain JSON again: every value of bytes becomes the array it came from. */
-static json_t *expand(const json_t *v)
-{
-	const uint8_t *bytes;
-	const char *key;
-	json_t *member, *ret;
-	size_t n, i;
-
-	if (json_bytes(v, &bytes, &n)) {
-		ret = json_array();
-		for (i = 0; i < n; i++)
-			json_array_append_new(ret, json_integer(bytes[i]));
-	} else if (json_is_array(v)) {
-		ret = json_array();
-		json_array_foreach(v, i, member)
-			json_array_append_new(ret, expand(member));
-	} else if (json_is_object(v)) {
-		ret = json_object();
-		json_object_foreach((json_t *)v, key, member)
-			json_object_set_new(ret, key, expand(member));
-	} else {
-		ret = json_deep_copy(v);
-	}
-	return ret;
-}
 
 /* Both readers on the same text: never another value, and refused only together. */
 static void compare(const char *text, size_t len, const char *what)
@@ -54,7 +28,7 @@ static void compare(const char *text, size_t len, const char *what)
 	if (b < 0)
 		assert_int_equal(err_class(e2), ERR_INTEGRITY);
 	if (a == 0 && b == 0) {
-		again = expand(packed);
+		again = json_expand(packed);
 		if (!json_equal(plain, again))
 			fail_msg("%s: another value", what);
 	}

@@ -10,7 +10,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/encode.h"
@@ -251,6 +254,39 @@ static void numbers(void **state)
 	assert_string_equal(s, "18446744073709551615");
 }
 
+/* The agent is killed while its request waits for another's to end: nothing waits on after it. */
+static void killed_before_its_turn(void **state)
+{
+	struct tee_root *t = *state;
+	struct probe *p = tee_shared_new(sizeof(*p));
+	_cleanup_close_ int lock = -1;
+	pid_t agent;
+
+	assert_non_null(p);
+	while (waitpid(-1, NULL, 0) > 0) /* what earlier tests left to finish */
+		;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(dir_make(t->env.root_fd, "run/cryptattest", 0700, NULL), 0);
+	lock = openat(t->env.root_fd, TEE_REQUEST_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(lock >= 0 && flock(lock, LOCK_EX) == 0);
+	agent = fork();
+	assert_true(agent >= 0);
+	if (agent == 0) {
+		close(lock);
+		tee_worker_run(&t->env, &exclusive, &p->shared, deadline_in_ms(60000), NULL);
+		_exit(1);
+	}
+	clock_sleep_ms(200, (struct deadline){ UINT64_MAX });
+	assert_int_equal(kill(agent, SIGKILL), 0);
+	assert_int_equal(waitpid(agent, NULL, 0), agent);
+	for (int i = 0; waitpid(-1, NULL, WNOHANG) >= 0; i++) {
+		assert_true(i < 250);
+		clock_sleep_ms(20, (struct deadline){ UINT64_MAX });
+	}
+	assert_false(p->shared.begun);
+	tee_shared_freep(&p);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tee_root_setup, tee_root_teardown)
 
 int main(void)
@@ -259,7 +295,7 @@ int main(void)
 		TEST(isolation), TEST(low_descriptors), TEST(deadline_leaves_the_child_alone),
 		TEST(serialised), TEST(pacing),		TEST(strange_stamps),
 		TEST(killed_child), TEST(cancelled),	TEST(lock_file_faults),
-		TEST(numbers),
+		TEST(numbers),	TEST(killed_before_its_turn),
 	};
 
 	return cmocka_run_group_tests_name("tee_worker", tests, NULL, NULL);
