@@ -1,49 +1,158 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+/*
+ * A transport of its own and not libtss2-tcti-swtpm: that one has nothing to poll, so that nobody could bound the wait for a swtpm that
+ * was stopped. A connection per command, as there: several clients take turns.
+ */
 #include "tests/lib/tpm_swtpm.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tss2/tss2_tcti_swtpm.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <tss2/tss2_tcti.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/fileio.h"
 
 #define PATH_FILE "dev/tpm-swtpm"
-#define CONNECT_TRIES 20
-#define CONNECT_PAUSE_MS 10
+#define HEADER 10
+
+struct swtpm_wire {
+	TSS2_TCTI_CONTEXT_COMMON_V1 common; /* first: what libtss2 sees */
+	struct sockaddr_un to;
+	int fd; /* -1 between an answer and the next command */
+};
+
+static int dial(const struct sockaddr_un *to)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void hang_up(struct swtpm_wire *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = -1;
+}
+
+static TSS2_RC transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
+{
+	struct swtpm_wire *w = (struct swtpm_wire *)ctx;
+
+	hang_up(w);
+	w->fd = dial(&w->to);
+	return w->fd >= 0 && send(w->fd, command, size, MSG_NOSIGNAL) == (ssize_t)size ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
+}
+
+static bool read_exactly(int fd, uint8_t *out, size_t n)
+{
+	while (n > 0) {
+		ssize_t got = recv(fd, out, n, 0);
+
+		if (got <= 0)
+			return false;
+		out += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t timeout)
+{
+	struct swtpm_wire *w = (struct swtpm_wire *)ctx;
+	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+	size_t len;
+
+	if (!response) {
+		*size = 4096;
+		return TSS2_RC_SUCCESS;
+	}
+	if (w->fd < 0)
+		return TSS2_TCTI_RC_BAD_SEQUENCE;
+	if (poll(&p, 1, timeout) == 0)
+		return TSS2_TCTI_RC_TRY_AGAIN;
+	if (*size < HEADER || !read_exactly(w->fd, response, HEADER))
+		return TSS2_TCTI_RC_IO_ERROR;
+	len = (size_t)response[2] << 24 | (size_t)response[3] << 16 | (size_t)response[4] << 8 | response[5];
+	if (len < HEADER || len > *size || !read_exactly(w->fd, response + HEADER, len - HEADER))
+		return TSS2_TCTI_RC_IO_ERROR;
+	*size = len;
+	hang_up(w);
+	return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC poll_handles(TSS2_TCTI_CONTEXT *ctx, TSS2_TCTI_POLL_HANDLE *handles, size_t *count)
+{
+	const int fd = ((struct swtpm_wire *)ctx)->fd;
+
+	if (handles && *count < 1)
+		return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+	if (handles)
+		handles[0] = (TSS2_TCTI_POLL_HANDLE){ .fd = fd, .events = POLLIN };
+	*count = 1;
+	return TSS2_RC_SUCCESS;
+}
+
+static void finalize(TSS2_TCTI_CONTEXT *ctx)
+{
+	hang_up((struct swtpm_wire *)ctx);
+}
+
+static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
+{
+	return TSS2_TCTI_RC_NOT_IMPLEMENTED;
+}
+
+static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *ctx, uint8_t locality)
+{
+	return locality == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_NOT_IMPLEMENTED;
+}
 
 int tpm_swtpm_connect(const char *path, void **ret_tcti, struct err **err)
 {
-	_cleanup_free_ TSS2_TCTI_CONTEXT *tcti = NULL;
-	char conf[PATH_MAX + 8];
-	size_t size = 0;
-	TSS2_RC rc;
+	_cleanup_free_ struct swtpm_wire *w = calloc(1, sizeof(*w));
+	_cleanup_close_ int probe = -1;
 
-	setenv("TSS2_LOG", "all+none", 0);
-	snprintf(conf, sizeof(conf), "path=%s", path);
-	rc = Tss2_Tcti_Swtpm_Init(NULL, &size, NULL);
-	if (rc == TSS2_RC_SUCCESS)
-		tcti = calloc(1, size);
-	if (!tcti)
+	if (!w)
 		return err_nomem(err);
-	/* swtpm serves one connection at a time, and drops one that comes while it is still closing the last. */
-	for (int tries = 0; (rc = Tss2_Tcti_Swtpm_Init(tcti, &size, conf)) != TSS2_RC_SUCCESS && tries < CONNECT_TRIES; tries++)
-		clock_sleep_ms(CONNECT_PAUSE_MS, deadline_in_ms(0));
-	if (rc != TSS2_RC_SUCCESS)
-		return err_set(err, ERR_TPM, "tpm-io", "no swtpm answers at %s (0x%x)", path, rc);
-	*ret_tcti = TAKE_PTR(tcti);
+	if (strlen(path) >= sizeof(w->to.sun_path))
+		return err_set(err, ERR_TPM, "tpm-io", "%s is too long for a socket", path);
+	*w = (struct swtpm_wire){
+		.common = {
+			.magic = UINT64_C(0x737774706d746573),
+			.version = 1,
+			.transmit = transmit,
+			.receive = receive,
+			.finalize = finalize,
+			.cancel = cancel,
+			.getPollHandles = poll_handles,
+			.setLocality = set_locality,
+		},
+		.to = { .sun_family = AF_UNIX },
+		.fd = -1,
+	};
+	strcpy(w->to.sun_path, path);
+	probe = dial(&w->to);
+	if (probe < 0)
+		return err_set(err, ERR_TPM, "tpm-io", "no swtpm answers at %s", path);
+	*ret_tcti = TAKE_PTR(w);
 	return 0;
 }
 
 void tpm_swtpm_close(void *tcti)
 {
 	if (tcti)
-		Tss2_Tcti_Finalize((TSS2_TCTI_CONTEXT *)tcti);
+		hang_up(tcti);
 	free(tcti);
 }
 
