@@ -178,7 +178,7 @@ static int set_auth(struct tpm *t, ESYS_TR object, const struct secret *value, s
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "setting the PIN", err);
 }
 
-int seal_unseal(struct tpm *t, ESYS_TR object, ESYS_TR policy_session, const struct secret *pin_value, struct secret **ret,
+int seal_unseal(struct tpm *t, ESYS_TR object, struct tpm_loaded *policy, const struct secret *pin_value, struct secret **ret,
 		struct err **err)
 {
 	TPM2B_SENSITIVE_DATA *data = NULL;
@@ -187,9 +187,13 @@ int seal_unseal(struct tpm *t, ESYS_TR object, ESYS_TR policy_session, const str
 
 	if (need_session(t, err) < 0 || (pin_value && set_auth(t, object, pin_value, err) < 0))
 		return -1;
-	rc = TPM_CALL(t, Esys_Unseal(t->esys, object, policy_session, session_for(t, SESSION_ENCRYPT), ESYS_TR_NONE, &data));
+	/* It ends with this command when it succeeds: one command less. */
+	rc = Esys_TRSess_SetAttributes(t->esys, policy->tr, 0, TPMA_SESSION_CONTINUESESSION);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = TPM_CALL(t, Esys_Unseal(t->esys, object, policy->tr, session_for(t, SESSION_ENCRYPT), ESYS_TR_NONE, &data));
 	if (rc != TSS2_RC_SUCCESS)
 		return pin_value ? tpm_fail_auth(rc, "unsealing", err) : tpm_fail(rc, "unsealing", err);
+	policy->tr = ESYS_TR_NONE;
 	r = secret_from(data->buffer, data->size, ret, err);
 	wipe(data, sizeof(*data));
 	Esys_Free(data);

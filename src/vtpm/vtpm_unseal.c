@@ -59,7 +59,7 @@ static int try_unseal(struct vtpm *v, const struct admitted *a, const struct sec
 
 	if (session_policy(v->t, &session, err) < 0 || policy_run(v->t, session.tr, &a->state.policy, err) < 0)
 		return -1;
-	return seal_unseal(v->t, a->object.tr, session.tr, value, ret, err);
+	return seal_unseal(v->t, a->object.tr, &session, value, ret, err);
 }
 
 static int unseal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, struct admitted *a, const struct secret *value,

@@ -166,7 +166,7 @@ static void test_cap(void **state)
 		seal_selection(m->r.bank, s.policy.pcrs, &selection);
 		assert_int_equal(Esys_PolicyPCR(v->t->esys, session.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &selection), 0);
 		assert_ok(policy_session_digest(v->t, session.tr, digest, &_err));
-		assert_fails(seal_unseal(v->t, object.tr, session.tr, NULL, &out, &_err), ERR_TPM, "policy");
+		assert_fails(seal_unseal(v->t, object.tr, &session, NULL, &out, &_err), ERR_TPM, "policy");
 	}
 	vtpm_state_clear(&s);
 	vtpm_close(v);
@@ -397,7 +397,7 @@ static void test_pin_value_with_zero(void **state)
 		assert_ok(seal_load(v->t, &pub, &made.priv, &object, &_err));
 		assert_ok(session_policy(v->t, &session, &_err));
 		assert_ok(policy_run(v->t, session.tr, &s.policy, &_err));
-		assert_ok(seal_unseal(v->t, object.tr, session.tr, value, &out, &_err));
+		assert_ok(seal_unseal(v->t, object.tr, &session, value, &out, &_err));
 	}
 	assert_true(secret_equal(out, data));
 	seal_result_clear(&made);
