@@ -45,18 +45,40 @@ static enum tee_presence configfs_probe(const struct tee_env *env, struct buf *w
 	return tsm_probe(env, "sev_guest", why);
 }
 
+static const struct tee_job configfs_job = {
+	.what = "snp-configfs",
+	.run = tsm_transact,
+	.exclusive = true,
+	.pace_ms = SEV_GUEST_PACE_MS,
+};
+
 static int configfs_collect(const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
 			    struct evidence *ret, struct err **err)
 {
-	static const struct tee_job job = {
-		.what = "snp-configfs",
-		.run = tsm_transact,
-		.exclusive = true,
-		.pace_ms = SEV_GUEST_PACE_MS,
-	};
 	struct tsm_request *q _cleanup_shared_ = NULL;
 
-	if (tsm_report(env, &job, TEE_SNP, "sev_guest", data, d, &q, err) < 0)
+	if (tsm_report(env, &configfs_job, TEE_SNP, "sev_guest", NULL, data, d, &q, err) < 0)
+		return -1;
+	return take(q->out, q->out_len, q->aux, q->aux_len, ret, err);
+}
+
+/* A kernel that is not at VMPL 0 has somebody there: an SVSM, or nobody who would attest anything. */
+static bool configfs_has_svsm(const struct tee_env *env)
+{
+	uint64_t floor;
+
+	return tsm_floor(env, "sev_guest", &floor) && floor > 0;
+}
+
+static int configfs_service(const struct tee_env *env, const char *guid, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
+			    struct evidence *ret, struct buf *ret_manifest, struct err **err)
+{
+	struct tsm_request *q _cleanup_shared_ = NULL;
+
+	if (tsm_report(env, &configfs_job, TEE_SNP, "sev_guest", guid, data, d, &q, err) < 0)
+		return -1;
+	buf_append(ret_manifest, q->manifest, q->manifest_len);
+	if (buf_check(ret_manifest, err) < 0)
 		return -1;
 	return take(q->out, q->out_len, q->aux, q->aux_len, ret, err);
 }
@@ -67,6 +89,8 @@ const struct tee_provider tee_snp_configfs = {
 	.summary = "AMD SEV-SNP report through configfs-tsm (kernel 6.7 and later)",
 	.probe = configfs_probe,
 	.collect = configfs_collect,
+	.has_svsm = configfs_has_svsm,
+	.service = configfs_service,
 };
 
 static enum tee_presence ioctl_probe(const struct tee_env *env, struct buf *why)

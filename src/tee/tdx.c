@@ -46,7 +46,7 @@ static int collect(const struct tee_env *env, const uint8_t data[static TEE_REPO
 	struct tsm_request *q _cleanup_shared_ = NULL;
 	struct evidence ev = { .tee = TEE_TDX };
 
-	if (tsm_report(env, &job, TEE_TDX, "tdx_guest", data, d, &q, err) < 0)
+	if (tsm_report(env, &job, TEE_TDX, "tdx_guest", NULL, data, d, &q, err) < 0)
 		return -1;
 	ev.report = malloc(q->out_len);
 	if (!ev.report)

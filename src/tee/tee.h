@@ -30,6 +30,12 @@ struct tee_provider {
 	 * providers serialise their requests over all processes and keep the pause (>= 2 s) between SNP requests. */
 	int (*collect)(const struct tee_env *env, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
 		       struct evidence *ret, struct err **err);
+	/* Optional, both or neither: an SVSM below the kernel attests its services (tee-evidence.md 2.6). has_svsm: is there one? Cheap.
+	 * service: its report of VMPL 0 over SHA-512(data || manifest) for the service of this GUID, and the manifest; appends to it.
+	 * Errors as for collect, ERR_NOEVIDENCE also "svsm-absent", "svsm-refused". */
+	bool (*has_svsm)(const struct tee_env *env);
+	int (*service)(const struct tee_env *env, const char *guid, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
+		       struct evidence *ret, struct buf *ret_manifest, struct err **err);
 };
 
 /* NULL-terminated, in order of preference: both users of configfs-tsm, then the older device. */

@@ -29,8 +29,8 @@ static const char *step_name(enum tsm_step step)
 {
 	static const char *const names[] = {
 		[TSM_MKDIR] = "mkdir",	   [TSM_PROVIDER] = "provider", [TSM_PRIVLEVEL] = "privlevel",
-		[TSM_INBLOB] = "inblob",   [TSM_OUTBLOB] = "outblob",	[TSM_AUXBLOB] = "auxblob",
-		[TSM_GENERATION] = "generation",
+		[TSM_SERVICE] = "service", [TSM_INBLOB] = "inblob",	[TSM_OUTBLOB] = "outblob",
+		[TSM_AUXBLOB] = "auxblob", [TSM_MANIFEST] = "manifestblob", [TSM_GENERATION] = "generation",
 	};
 
 	return (size_t)step < ARRAY_SIZE(names) ? names[step] : "?";
@@ -58,8 +58,25 @@ static int judge_setup(const struct tsm_request *q, struct err **err)
 			     "configfs-tsm: %s", where);
 }
 
+/* The SVSM answers such a request, not the firmware: no message key is lost, whatever it says. */
+static int judge_service(const struct tsm_request *q, struct err **err)
+{
+	if (q->error == ENOMEM)
+		return err_nomem(err);
+	if (q->error == EINTR || q->error == EBUSY || q->error == EAGAIN)
+		return err_set_errno(err, ERR_BUSY, q->error == EINTR ? "tee-interrupted" : "tee-busy", q->error, "configfs-tsm");
+	if (q->step == TSM_SERVICE && q->error == ENOENT) {
+		err_set(err, ERR_NOEVIDENCE, "svsm-absent", "configfs-tsm: this kernel knows of no SVSM below it");
+		return err_hint(err, "it must run above VMPL 0 and be 6.10 or newer");
+	}
+	return err_set_errno(err, ERR_NOEVIDENCE, "svsm-refused", q->error, "configfs-tsm: %s: the SVSM does not attest this service",
+			     step_name(q->step));
+}
+
 int tsm_judge(const struct tsm_request *q, enum tee_kind kind, struct err **err)
 {
+	if (q->service[0] && (q->step == TSM_SERVICE || q->step == TSM_OUTBLOB || q->step == TSM_AUXBLOB || q->step == TSM_MANIFEST))
+		return judge_service(q, err);
 	if (q->step == TSM_OUTBLOB || q->step == TSM_AUXBLOB)
 		return tee_errno(kind, q->error, "configfs-tsm", err);
 	if (q->step != TSM_DONE)
@@ -197,7 +214,26 @@ enum tee_presence tsm_probe(const struct tee_env *env, const char *want, struct 
 	return TEE_DRIVER_MISSING;
 }
 
-int tsm_report(const struct tee_env *env, const struct tee_job *job, enum tee_kind kind, const char *want,
+bool tsm_floor(const struct tee_env *env, const char *want, uint64_t *ret)
+{
+	static const struct tee_job job = { .what = "configfs-tsm", .run = tsm_transact };
+	struct tsm_request *q _cleanup_shared_ = NULL;
+	struct buf why _cleanup_buf_ = BUF_INIT(512);
+
+	if (available(env, &why) < 0)
+		return false;
+	q = request_new(want);
+	if (!q)
+		return false;
+	q->probe_only = true;
+	if (tee_worker_run(env, &job, &q->shared, deadline_in_ms(PROBE_MS), NULL) < 0 || q->step != TSM_DONE ||
+	    !text_eq(q->provider, want) || !q->has_floor)
+		return false;
+	*ret = q->floor;
+	return true;
+}
+
+int tsm_report(const struct tee_env *env, const struct tee_job *job, enum tee_kind kind, const char *want, const char *service,
 	       const uint8_t data[static TEE_REPORT_DATA], struct deadline d, struct tsm_request **ret, struct err **err)
 {
 	struct tsm_request *q _cleanup_shared_ = NULL;
@@ -209,6 +245,8 @@ int tsm_report(const struct tee_env *env, const struct tee_job *job, enum tee_ki
 	if (!q)
 		return err_nomem(err);
 	q->want_aux = kind == TEE_SNP;
+	if (service)
+		strncpy(q->service, service, sizeof(q->service) - 1);
 	memcpy(q->data, data, sizeof(q->data));
 	if (tee_worker_run(env, job, &q->shared, d, err) < 0)
 		return -1;

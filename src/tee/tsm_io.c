@@ -193,27 +193,44 @@ static int read_provider(struct tsm_request *q, int dir)
 	return 0;
 }
 
+static int write_attribute(struct tsm_request *q, int dir, enum tsm_step step, const char *name, const void *data, size_t len)
+{
+	int r = write_once(dir, name, data, len);
+
+	if (r < 0)
+		return fail(q, step, r);
+	q->writes++;
+	return 0;
+}
+
+/* An SVSM's service is reported on by the SVSM, at its own level: there is no privlevel to choose. */
+static int write_service(struct tsm_request *q, int dir)
+{
+	if (write_attribute(q, dir, TSM_SERVICE, "service_provider", "svsm", 4) < 0 ||
+	    write_attribute(q, dir, TSM_SERVICE, "service_guid", q->service, strlen(q->service)) < 0)
+		return -1;
+	return write_attribute(q, dir, TSM_SERVICE, "service_manifest_version", "0", 1);
+}
+
 /* The default privlevel is 0, which a kernel above VMPL 0 may not ask for: the firmware would refuse the request. */
+static int write_privlevel(struct tsm_request *q, int dir)
+{
+	char text[21];
+
+	if (!q->has_floor || q->floor == 0)
+		return 0;
+	return write_attribute(q, dir, TSM_PRIVLEVEL, "privlevel", text, tee_format_u64(q->floor, text));
+}
+
 static int write_inputs(struct tsm_request *q, int dir)
 {
 	int r = read_number(dir, "generation", &q->g0);
 
 	if (r < 0)
 		return fail(q, TSM_GENERATION, r);
-	if (q->has_floor && q->floor > 0) {
-		char text[21];
-		size_t n = tee_format_u64(q->floor, text);
-
-		r = write_once(dir, "privlevel", text, n);
-		if (r < 0)
-			return fail(q, TSM_PRIVLEVEL, r);
-		q->writes++;
-	}
-	r = write_once(dir, "inblob", q->data, sizeof(q->data));
-	if (r < 0)
-		return fail(q, TSM_INBLOB, r);
-	q->writes++;
-	return 0;
+	if ((q->service[0] ? write_service(q, dir) : write_privlevel(q, dir)) < 0)
+		return -1;
+	return write_attribute(q, dir, TSM_INBLOB, "inblob", q->data, sizeof(q->data));
 }
 
 static int read_outputs(struct tsm_request *q, int dir)
@@ -230,11 +247,17 @@ static int read_outputs(struct tsm_request *q, int dir)
 			return fail(q, TSM_AUXBLOB, (int)n);
 		q->aux_len = n < 0 ? 0 : (size_t)n;
 	}
+	if (q->service[0]) {
+		n = read_all(dir, "manifestblob", q->manifest, sizeof(q->manifest));
+		if (n < 0)
+			return fail(q, TSM_MANIFEST, (int)n);
+		q->manifest_len = (size_t)n;
+	}
 	r = read_number(dir, "generation", &q->g1);
 	return r < 0 ? fail(q, TSM_GENERATION, r) : 0;
 }
 
-static void use_instance(struct tsm_request *q, int dir)
+void tsm_use_instance(struct tsm_request *q, int dir)
 {
 	if (read_provider(q, dir) < 0)
 		return;
@@ -265,7 +288,7 @@ void tsm_transact(int root_fd, struct tee_shared *shared)
 	if (r < 0)
 		fail(q, TSM_MKDIR, r);
 	else
-		use_instance(q, in.dir);
+		tsm_use_instance(q, in.dir);
 	if (r != -EEXIST)
 		remove_instance(&in);
 	close(dir);

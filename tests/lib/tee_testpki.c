@@ -2,12 +2,15 @@
 #include "tests/lib/tee_testpki.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fileio.h"
 #include "base/text.h"
 #include "evidence/snp_report.h"
+#include "evidence/svsm_manifest.h"
 #include "tee/errors.h"
 #include "tee/providers.h"
 #include "tee/tsm.h"
@@ -312,12 +315,33 @@ static int tdx_collect(const struct tee_env *env, const uint8_t data[static TEE_
 	return collect(env, TEE_TDX, data, d, ret, err);
 }
 
+static bool snp_has_svsm(const struct tee_env *env)
+{
+	return faccessat(env->root_fd, "tee/svsm-manifest", F_OK, 0) == 0;
+}
+
+static int snp_service(const struct tee_env *env, const char *guid, const uint8_t data[static TEE_REPORT_DATA], struct deadline d,
+		       struct evidence *ret, struct buf *ret_manifest, struct err **err)
+{
+	_cleanup_free_ char *manifest = NULL;
+	uint8_t bound[TEE_REPORT_DATA];
+	size_t len;
+
+	if (file_read(env->root_fd, "tee/svsm-manifest", SVSM_MANIFEST_MAX, ERR_CONFIG, &manifest, &len, err) < 0 ||
+	    svsm_manifest_report_data(data, (const uint8_t *)manifest, len, bound, err) < 0)
+		return -1;
+	buf_append(ret_manifest, manifest, len);
+	return collect(env, TEE_SNP, bound, d, ret, err);
+}
+
 static const struct tee_provider test_snp = {
 	.name = "test-snp",
 	.kind = TEE_SNP,
 	.summary = "SNP reports signed by the test PKI",
 	.probe = snp_probe,
 	.collect = snp_collect,
+	.has_svsm = snp_has_svsm,
+	.service = snp_service,
 };
 
 static const struct tee_provider test_tdx = {

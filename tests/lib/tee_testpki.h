@@ -15,6 +15,7 @@
  *                   wrong-data       report data of somebody else
  *                   flip OFFSET      one bit wrong in the evidence after it was signed
  *                   no-certs         SNP without a certificate table
+ *   tee/svsm-manifest  optional; SNP: there is an SVSM, whose services have these bytes as their manifest
  *   sys/firmware/acpi/tables/data/CCEL   TDX: the event log
  */
 #ifndef CRYPTATTEST_TESTS_TEE_TESTPKI_H

@@ -148,6 +148,137 @@ static void steps(void **state)
 	}
 }
 
+static void service_steps(void **state)
+{
+	static const struct {
+		enum tsm_step step;
+		int error;
+		enum err_class cls;
+		const char *id;
+	} t[] = {
+		{ TSM_SERVICE, ENOENT, ERR_NOEVIDENCE, "svsm-absent" }, { TSM_SERVICE, EINVAL, ERR_NOEVIDENCE, "svsm-refused" },
+		{ TSM_OUTBLOB, EINVAL, ERR_NOEVIDENCE, "svsm-refused" }, { TSM_OUTBLOB, EFAULT, ERR_NOEVIDENCE, "svsm-refused" },
+		{ TSM_OUTBLOB, EINTR, ERR_BUSY, "tee-interrupted" },	 { TSM_OUTBLOB, EBUSY, ERR_BUSY, "tee-busy" },
+		{ TSM_MANIFEST, EFBIG, ERR_NOEVIDENCE, "svsm-refused" }, { TSM_AUXBLOB, ENOMEM, ERR_NOMEM, "nomem" },
+		{ TSM_INBLOB, EFBIG, ERR_NOEVIDENCE, "tee-param" },	 { TSM_MKDIR, ENXIO, ERR_NOEVIDENCE, "tee-driver" },
+	};
+	struct tsm_request *q _cleanup_shared_ = done(TEE_SNP);
+
+	strcpy(q->service, "c476f1eb-0123-45a5-9641-b4e7dde5bfe3");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		q->step = t[i].step;
+		q->error = t[i].error;
+		judge(TEE_SNP, q, t[i].cls, t[i].id);
+	}
+}
+
+/* An instance's directory dressed up: what is written stays to be seen, and the generation, a pipe, tells its two values in turn. */
+static pid_t dress_up(struct tee_root *t, const char *floor, const char *g0, const char *g1)
+{
+	static const char *const writable[] = { "inblob", "privlevel", "service_provider", "service_guid", "service_manifest_version" };
+	pid_t pid;
+
+	tee_root_dir(t, "i");
+	for (size_t i = 0; i < ARRAY_SIZE(writable); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "i/%s", writable[i]);
+		tee_root_file(t, path, "", 0);
+	}
+	tee_root_file(t, "i/provider", "sev_guest\n", 10);
+	tee_root_file(t, "i/privlevel_floor", floor, 2);
+	tee_root_file(t, "i/outblob", "report", 6);
+	tee_root_file(t, "i/auxblob", "certs", 5);
+	tee_root_file(t, "i/manifestblob", "manifest", 8);
+	assert_int_equal(mkfifoat(t->env.root_fd, "i/generation", 0600), 0);
+	pid = fork();
+	if (pid == 0) {
+		alarm(20);
+		for (int i = 0; i < 2; i++) {
+			int fd = openat(t->env.root_fd, "i/generation", O_WRONLY);
+			struct stat st = { 0 };
+
+			if (fd < 0 || write(fd, i ? g1 : g0, 2) != 2)
+				_exit(1);
+			close(fd);
+			/* The reader has closed it too once it writes its request. */
+			while (st.st_size == 0 && fstatat(t->env.root_fd, "i/inblob", &st, 0) == 0)
+				usleep(500);
+		}
+		_exit(0);
+	}
+	return pid;
+}
+
+static void assert_written(struct tee_root *t, const char *name, const void *want, size_t want_len)
+{
+	_cleanup_free_ char *got = NULL;
+	char path[64];
+	size_t len;
+
+	snprintf(path, sizeof(path), "i/%s", name);
+	assert_int_equal(file_read(t->env.root_fd, path, 64, ERR_INTERNAL, &got, &len, NULL), 0);
+	assert_int_equal(len, want_len);
+	assert_memory_equal(got, want, len);
+}
+
+static struct tsm_request *use(struct tee_root *t, const char *service, const char *g0, const char *g1)
+{
+	struct tsm_request *q = tee_shared_new(sizeof(*q));
+	pid_t pid = dress_up(t, "2\n", g0, g1);
+	int dir = openat(t->env.root_fd, "i", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_non_null(q);
+	strcpy(q->want, "sev_guest");
+	strcpy(q->service, service);
+	q->want_aux = true;
+	memset(q->data, 'n', sizeof(q->data));
+	tsm_use_instance(q, dir);
+	close(dir);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return q;
+}
+
+static void service_request(void **state)
+{
+	struct tee_root *t = *state;
+	struct tsm_request *q _cleanup_shared_ = use(t, "c476f1eb-0123-45a5-9641-b4e7dde5bfe3", "0\n", "4\n");
+	_cleanup_err_ struct err *e = NULL;
+
+	assert_int_equal(tsm_judge(q, TEE_SNP, &e), 0);
+	assert_int_equal(q->writes, 4);
+	assert_written(t, "service_provider", "svsm", 4);
+	assert_written(t, "service_guid", "c476f1eb-0123-45a5-9641-b4e7dde5bfe3", 36);
+	assert_written(t, "service_manifest_version", "0", 1);
+	assert_written(t, "inblob", q->data, sizeof(q->data));
+	assert_written(t, "privlevel", "", 0);
+	assert_int_equal(q->out_len, 6);
+	assert_int_equal(q->aux_len, 5);
+	assert_int_equal(q->manifest_len, 8);
+	assert_memory_equal(q->manifest, "manifest", 8);
+}
+
+/* The guest's own report from the same directory: no service, but the privilege level. */
+static void own_request(void **state)
+{
+	struct tee_root *t = *state;
+	struct tsm_request *q _cleanup_shared_ = use(t, "", "7\n", "9\n");
+
+	assert_int_equal(tsm_judge(q, TEE_SNP, NULL), 0);
+	assert_written(t, "privlevel", "2", 1);
+	assert_written(t, "service_provider", "", 0);
+	assert_written(t, "service_guid", "", 0);
+	assert_int_equal(q->manifest_len, 0);
+}
+
+/* Somebody wrote to our instance between the request and its blobs. */
+static void service_generation(void **state)
+{
+	struct tsm_request *q _cleanup_shared_ = use(*state, "c476f1eb-0123-45a5-9641-b4e7dde5bfe3", "0\n", "5\n");
+
+	judge(TEE_SNP, q, ERR_BUSY, "generation");
+}
+
 #define SUFFIX "-0123456789abcdef"
 
 static void sweep(void **state)
@@ -201,7 +332,7 @@ static void no_attributes(void **state)
 
 	assert_int_equal(tsm_probe(&t->env, "sev_guest", &why), TEE_ABSENT);
 	assert_non_null(strstr(buf_cstr(&why), "configfs is not mounted"));
-	assert_true(tsm_report(&t->env, &(struct tee_job){ .what = "x" }, TEE_SNP, "sev_guest", data, deadline_in_ms(1000), &q,
+	assert_true(tsm_report(&t->env, &(struct tee_job){ .what = "x" }, TEE_SNP, "sev_guest", NULL, data, deadline_in_ms(1000), &q,
 			       &e) < 0);
 	expect(e, ERR_NOEVIDENCE, "tee-driver");
 	err_clear(&e);
@@ -324,7 +455,9 @@ int main(void)
 		cmocka_unit_test(empty_quotes),	 cmocka_unit_test(steps),
 		TEST(sweep),			 TEST(no_attributes),
 		TEST(ioctl_transport),		 cmocka_unit_test(ioctl_answers),
-		cmocka_unit_test(table_length),
+		cmocka_unit_test(table_length),	 cmocka_unit_test(service_steps),
+		TEST(service_request),		 TEST(own_request),
+		TEST(service_generation),
 	};
 
 	return cmocka_run_group_tests_name("tee_tsm", tests, NULL, NULL);
