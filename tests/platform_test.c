@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fileio.h"
 #include "tests/lib/mapper_recorder.h"
 #include "tests/lib/tee_testpki.h"
 #include "tests/lib/tpm_swtpm.h"
@@ -52,11 +53,26 @@ static void power(bool poweroff)
 	close(fd);
 }
 
+/* Those of the test PKI that tee/ is set up with (tests/lib/tee_testpki.h); without one there are none. */
+static char *test_roots(int root_fd)
+{
+	char path[PATH_MAX + 16], *dir = NULL, *roots = NULL;
+	size_t len;
+
+	if (file_read(root_fd, "tee/pki-dir", PATH_MAX - 1, ERR_CONFIG, &dir, &len, NULL) == 0) {
+		snprintf(path, sizeof(path), "%.*s/roots.pem", (int)strcspn(dir, "\n"), dir);
+		file_read(AT_FDCWD, path, 65536, ERR_CONFIG, &roots, &len, NULL);
+	}
+	free(dir);
+	return roots;
+}
+
 const struct platform platform = {
 	.name = "test",
 	.tees = tee_testpki_providers,
 	.mapper = &mapper,
 	.tpm = &tpm_access_swtpm,
+	.test_roots = test_roots,
 	.allow_http = true,
 	.allow_file_devices = true,
 	.root = root,

@@ -15,6 +15,9 @@ struct platform {
 	const struct tee_provider *const *tees;
 	const struct mapper *mapper;
 	const struct tpm_access *tpm;
+	/* Roots that the proof of the vTPM's origin (binding.h) trusts besides the built-in ones, in PEM; caller frees. NULL in
+	 * production. */
+	char *(*test_roots)(int root_fd);
 	bool allow_http;
 	bool allow_file_devices; /* volumes in regular files */
 	const char *root; /* "/" in production */

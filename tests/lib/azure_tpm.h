@@ -19,6 +19,7 @@ struct azure_tpm {
 	const char *configuration; /* NULL: none */
 	void (*edit)(struct snp_report *r); /* before it is signed; NULL */
 	void (*damage)(uint8_t *report, size_t len); /* of the finished HCL report; NULL */
+	uint32_t tamper; /* command code: one bit of its (authorized) answer is turned; 0: none */
 	bool stale;		   /* user data never arrive */
 	unsigned int reads_late;   /* user data arrive with this many reads' delay */
 	const uint8_t *fixed; /* this HCL report whatever is written; NULL */
