@@ -80,8 +80,9 @@ const struct keyword config_keywords[] = {
 		    "bare-metal machine none is implied."),
 	VTPM("allow-untrusted-vtpm", KW_BOOL, allow_untrusted, .def = "no", .allowed = "yes, no",
 	     .doc = "On a confidential VM: use a vTPM that the host runs, and can therefore read. srk-name is then needed."),
-	VTPM("vek", KW_STRING, vek, .allowed = "an absolute path to certificates in PEM or DER",
-	     .doc = "Certificates of this chip's key, for the proof of the binding without a network. The chain ends in the built-in roots."),
+	VTPM("vek", KW_STRING, vek, .allowed = "an absolute path to certificates in PEM or DER, or for TDX to an evidence object in JSON",
+	     .doc = "Certificates of this chip's key, for the proof of the binding without a network. The chain ends in the built-in roots. On "
+		    "Azure with TDX: a quote that was stored, with the report it is about (hcl_report, td_quote)."),
 	VTPM("binding-measurement", KW_LIST, binding_measurements, .allowed = "96 hex digits",
 	     .doc = "Launch measurement of the firmware that runs the vTPM. Without one, any that verifies is accepted."),
 	VTPM("signer", KW_STRING, signer, .allowed = "an absolute path to a public key in PEM",

@@ -35,6 +35,7 @@ enum binding_persistence { BINDING_PERSISTENCE_UNKNOWN, BINDING_FORGETS, BINDING
 
 struct binding_result {
 	struct tpm_name srk; /* for vtpm_trust() */
+	bool proved; /* by the hardware */
 	const char *method; /* "azure-ak", "azure-ek", "svsm"; "config": nothing was proven, the configuration says so */
 	enum binding_persistence persistence;
 	char summary[512]; /* one sentence for `explain` */

@@ -122,6 +122,7 @@ static int prove_storage_key(struct tpm *t, const struct hcl_report *r, struct b
 
 static void summarise(const char *report, struct binding_result *ret)
 {
+	ret->proved = true;
 	snprintf(ret->summary, sizeof(ret->summary), "the vTPM of Azure's paravisor in this VM: %s; its %s", report,
 		 text_eq(ret->method, "azure-ak") ? "attestation key certifies the storage key" :
 						    "endorsement key answers for the storage key");

@@ -83,6 +83,7 @@ int binding_svsm(const struct unlock_env *env, struct tpm *t, struct deadline d,
 	memcpy(name.bytes, ek.name, name.len);
 	if (binding_read_salted(t, &ek.key, &name, &ret->srk, err) < 0)
 		return -1;
+	ret->proved = true;
 	ret->method = "svsm";
 	snprintf(ret->summary, sizeof(ret->summary), "the vTPM of the SVSM below this kernel: %s; its endorsement key answers for the storage key",
 		 report);

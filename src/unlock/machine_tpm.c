@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "unlock/machine_tpm.h"
 
-#include "base/text.h"
+#include "base/log.h"
+#include "unlock/binding.h"
 
 #define TPM_MS 30000 /* for all that a run asks of it; a command takes 20 to 200 ms */
 
@@ -20,37 +21,18 @@ int machine_tpm_open(const struct unlock_env *env, struct machine_tpm *m, struct
 	return vtpm_open(env->platform->tpm, env->root_fd, deadline_in_ms(TPM_MS), &m->vtpm, err);
 }
 
-/* The Name that the configuration states; false when it states none. */
-static bool stated_name(const struct config_vtpm *t, struct tpm_name *ret)
-{
-	return t->srk_name && tpm_name_parse(t->srk_name, ret, NULL) == 0;
-}
-
-static int prove(const struct unlock_env *env, struct machine_tpm *m, struct tpm_name *ret, struct err **err)
-{
-	err_set(err, ERR_TPM, "vtpm-unproven", "no hardware report proves that the host does not run this vTPM");
-	return err_hint(err, "allow-untrusted-vtpm = yes and srk-name accept that a host can read what is sealed");
-}
-
 int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
 {
-	const struct config_vtpm *t = &env->config->vtpm;
-	struct tpm_name name;
+	struct binding_result r;
 
 	if (m->trusted)
 		return 0;
-	if (machine_tpm_open(env, m, err) < 0)
+	if (machine_tpm_open(env, m, err) < 0 || vtpm_prove(env, m->vtpm, deadline_in_ms(TPM_MS), &r, err) < 0 ||
+	    vtpm_trust(m->vtpm, &r.srk, err) < 0)
 		return -1;
-	if (env->config->profile == PROFILE_CVM && !t->allow_untrusted) {
-		if (prove(env, m, &name, err) < 0)
-			return -1;
-	} else if (!stated_name(t, &name)) {
-		err_set(err, ERR_CONFIG, "srk-name", "%s:%u: [vtpm] has no srk-name, and nothing else says which TPM is ours", t->file, t->line);
-		return err_hint(err, "`cryptattest enroll` prints it");
-	}
-	if (vtpm_trust(m->vtpm, &name, err) < 0)
-		return -1;
+	log_debug("the TPM is trusted: %s", r.summary);
 	m->trusted = true;
+	m->proved = r.proved;
 	return 0;
 }
 

@@ -123,6 +123,7 @@ static inline void machine_proves(struct machine *m, const char *method, struct 
 
 	assert_ok(machine_prove(m, ret, &_err));
 	assert_string_equal(ret->method, method);
+	assert_int_equal(ret->proved, !text_eq(method, "config"));
 	assert_true(strlen(ret->summary) > 40 && strlen(ret->summary) < sizeof(ret->summary) - 1);
 	/* It is this TPM's primary, and can be trusted now. */
 	assert_ok(vtpm_open(m->tpm, m->env.root_fd, deadline_in_ms(20000), &v, &_err));

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/encode.h"
 #include "crypto/digest.h"
+#include "evidence/hcl_stored.h"
 #include "tests/lib/hcl_sample.h"
 #include "tests/lib/mutate.h"
 #include "wire/json.h"
@@ -234,12 +236,59 @@ static void flips_and_truncations(void **state)
 	mutate_bit_flips(b.data, 0x4C0, b.len, b.len, must_fail, NULL);
 }
 
+/* --- a report and a quote in one object --- */
+
+static void stored(void **state)
+{
+	static const struct {
+		const char *text, *id; /* %s: a good report */
+	} bad[] = {
+		{ "{\"hcl_report\":\"%s\"}", "hcl-stored" },
+		{ "{\"hcl_report\":\"%s\",\"td_quote\":\"\"}", "hcl-stored" },
+		{ "{\"hcl_report\":\"%s\",\"td_quote\":\"BAA\"}x", "hcl-stored" },
+		{ "{\"hcl_report\":\"%s\",\"td_quote\":\"B!AA\"}", "hcl-stored" },
+		{ "{\"hcl_report\":\"%s\",\"td_quote\":7}", "hcl-stored" },
+		{ "{\"hcl_report\":\"%sAAAA\",\"hcl_report\":\"\",\"td_quote\":\"BAAC\"}", "hcl-stored" },
+		{ "{\"hcl_report\":\"SENMQQ==\",\"td_quote\":\"BAAC\",\"x\":\"%s\"}", "hcl-structure" },
+		{ "[\"%s\"]", "hcl-stored" },
+	};
+	_cleanup_buf_ struct buf b = BUF_INIT(HCL_REPORT_MAX);
+	static const enum b64_form forms[] = { B64_URL, B64_URL_PAD };
+
+	make_usual(TEE_TDX, &b);
+	for (size_t i = 0; i < ARRAY_SIZE(forms) + ARRAY_SIZE(bad); i++) {
+		const bool good = i < ARRAY_SIZE(forms);
+		_cleanup_free_ char *text = b64_encode_dup(forms[good ? i : 0], b.data, b.len);
+		const char *fmt = good ? "{\"hcl_report\":\"%s\",\"td_quote\":\"BAAC\",\"more\":null}" : bad[i - 2].text;
+		_cleanup_buf_ struct buf object = BUF_INIT(65536);
+		struct hcl_stored s = { 0 };
+		const char *at = strstr(fmt, "%s");
+
+		buf_append(&object, fmt, (size_t)(at - fmt));
+		buf_puts(&object, text);
+		buf_puts(&object, at + 2);
+		assert_int_equal(hcl_stored_is(object.data, object.len), fmt[0] == '{');
+		if (!good) {
+			assert_fails(hcl_stored_load(object.data, object.len, &s, &_err), ERR_INTEGRITY, bad[i - 2].id);
+			continue;
+		}
+		assert_ok(hcl_stored_load(object.data, object.len, &s, &_err));
+		assert_int_equal(s.report.tee, TEE_TDX);
+		assert_int_equal(s.quote_len, 3);
+		assert_memory_equal(s.quote, "\4\0\2", 3);
+		hcl_stored_clear(&s);
+	}
+	assert_false(hcl_stored_is((const uint8_t *)"-----BEGIN", 10));
+	assert_true(hcl_stored_is((const uint8_t *)" \n{", 3));
+	assert_false(hcl_stored_is((const uint8_t *)" ", 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_kinds),	   cmocka_unit_test(claims_are_strict), cmocka_unit_test(too_many_keys),
 		cmocka_unit_test(user_data_too_long), cmocka_unit_test(headers),	cmocka_unit_test(longer_hashes),
-		cmocka_unit_test(flips_and_truncations),
+		cmocka_unit_test(flips_and_truncations), cmocka_unit_test(stored),
 	};
 
 	return cmocka_run_group_tests_name("hcl_report", tests, setup, NULL);
