@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "keysrc/keysrc.h"
 #include "unlock/job.h"
+#include "unlock/pcr_cause.h"
 #include "unlock/rules.h"
 #include "unlock/sidecar.h"
 
@@ -76,7 +77,10 @@ static int unseal(struct run *run, struct job *job, bool offline, struct sealed_
 	r.vtpm = run->tpm.vtpm;
 	r.rules = &rules.vtpm;
 	r.text = text;
-	return keysrc_sealed(&r, ret, err);
+	if (keysrc_sealed(&r, ret, err) == 0)
+		return 0;
+	pcr_cause_hint(run->env, job->conf->name, run->tpm.vtpm, &rules.vtpm, text, r.text_len, err);
+	return -1;
 }
 
 int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)
