@@ -8,6 +8,7 @@
 static const char *const profiles[] = { "cvm", "bare-metal", NULL };
 static const char *const on_failures[] = { "reboot", "poweroff", "continue", "shell", NULL };
 static const char *const init_datas[] = { "off", "optional", "required", NULL };
+static const char *const preflights[] = { "enforce", "warn", NULL };
 static const char *const caps[] = { "auto", "required", "off", NULL };
 static const char *const protocols[] = { "0.1.0", "0.1.1", "0.2.0", "0.4.0", NULL };
 static const char *const keys[] = { "rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p521", "auto", NULL };
@@ -46,6 +47,9 @@ const struct keyword config_keywords[] = {
 	AGENT("cap", KW_ENUM, cap, .def = "auto", .values = caps, .allowed = "auto, required, off",
 	      .doc = "Extending a run-time register after the last unlock, so that nothing later can attest as the initramfs. "
 		     "auto records none where the machine has no such register, required makes that exit 12."),
+	AGENT("preflight", KW_ENUM, preflight, .def = "enforce", .values = preflights, .allowed = "enforce, warn",
+	      .doc = "With unlock --boot on a confidential VM: whether a boot that leaves the host a way in (root= by label, a hibernation "
+		     "image, injected credentials, a debug shell, a foreign volume group) ends before any evidence is taken."),
 
 	KBS("url", KW_LIST, urls, .allowed = "https://host[:port][/prefix]",
 	    .doc = "Address of the broker; several are tried in turn."),

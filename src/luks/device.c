@@ -149,6 +149,14 @@ int device_find_fs(int root_fd, const char *spec, struct luks_device *ret, struc
 	return find(root_fd, spec, true, false, ret, err);
 }
 
+int device_find_vg(int root_fd, const char *vg, char ***ret, struct err **err)
+{
+	struct device_spec spec = { .key = DEVICE_VG, .value = vg };
+	unsigned int seen;
+
+	return device_scan(root_fd, &spec, false, ret, &seen, err);
+}
+
 int device_recheck(const struct luks_device *dev, struct err **err)
 {
 	struct stat st;

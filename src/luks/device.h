@@ -39,6 +39,9 @@ int device_find_fs(int root_fd, const char *spec, struct luks_device *ret, struc
 /* Same as device_find(), waiting for it to appear (uevents and a poll every second). ERR_DEVICE "device-absent" when the deadline passes,
  * ERR_TIMEOUT "cancelled" after clock_cancel(). */
 int device_wait(int root_fd, const char *spec, bool allow_file, struct deadline d, struct luks_device *ret, struct err **err);
+/* Disks and partitions that claim to belong to the LVM volume group of this name, by our own look at them; NULL-terminated,
+ * strv_free(). Mappings are not looked at: their lower devices are. ERR_DEVICE, ERR_NOMEM. */
+int device_find_vg(int root_fd, const char *vg, char ***ret, struct err **err);
 /* The same node is still the same device (step 1). ERR_DEVICE "device-changed". */
 int device_recheck(const struct luks_device *dev, struct err **err);
 void device_close(struct luks_device *dev);

@@ -5,7 +5,7 @@
 
 #include "luks/device.h"
 
-enum device_key { DEVICE_PATH, DEVICE_UUID, DEVICE_LABEL, DEVICE_PARTUUID, DEVICE_PARTLABEL };
+enum device_key { DEVICE_PATH, DEVICE_UUID, DEVICE_LABEL, DEVICE_PARTUUID, DEVICE_PARTLABEL, DEVICE_VG };
 
 struct device_spec {
 	enum device_key key;

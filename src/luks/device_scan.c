@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "luks/device_impl.h"
 #include "luks/fs_tag.h"
+#include "luks/lvm_label.h"
 #include "luks/mapper.h"
 #include "luks/part_table.h"
 
@@ -208,6 +209,20 @@ static bool table_partuuid(const struct candidate *c, char out[static PARTUUID_S
 	return ok;
 }
 
+/* A disk or partition; what stands on a mapping shows through its lower devices, or is ours. */
+static bool match_vg(const struct candidate *c, const struct device_spec *spec)
+{
+	struct luks_device d = LUKS_DEVICE_INIT;
+	char name[LVM_NAME_MAX];
+	bool ok;
+
+	if (*c->dm_name || !open_node(c, c->node, true, &d))
+		return false;
+	ok = lvm_vg_name(d.fd, name) && strcmp(name, spec->value) == 0;
+	device_close(&d);
+	return ok;
+}
+
 static bool match(const struct candidate *c, const struct device_spec *spec)
 {
 	char partuuid[PARTUUID_SIZE];
@@ -224,6 +239,8 @@ static bool match(const struct candidate *c, const struct device_spec *spec)
 		if (*c->partuuid)
 			return strcasecmp(c->partuuid, spec->value) == 0;
 		return table_partuuid(c, partuuid) && strcasecmp(partuuid, spec->value) == 0;
+	case DEVICE_VG:
+		return match_vg(c, spec);
 	case DEVICE_PATH:
 		break;
 	}

@@ -11,6 +11,7 @@
 #include "unlock/exitcode.h"
 #include "unlock/guardian.h"
 #include "unlock/job.h"
+#include "unlock/preflight.h"
 
 static bool wanted(const struct run *run, const struct config_volume *v)
 {
@@ -135,21 +136,27 @@ static void give_up_the_rest(struct run *run, const char *why)
 	}
 }
 
-/* What was proved but may not become public, for a reason of the run; nothing of it is mapped. */
-static void fail_verified(struct run *run, const struct err *why)
+/* A reason of the run ends every volume that got this far; nothing of them is mapped. */
+static void fail_at(struct run *run, enum job_stage stage, const char *step, const struct err *why)
 {
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		struct err *err = NULL;
 
-		if (run->jobs[i].stage != JOB_VERIFIED)
+		if (run->jobs[i].stage != stage)
 			continue;
 		err_set(&err, err_class(why), err_id(why), "%s", err_message(why));
 		if (*err_hint_text(why))
 			err_hint(&err, "%s", err_hint_text(why));
-		run->jobs[i].step = err_class(why) == ERR_CAP ? "cap" : "publish";
+		run->jobs[i].step = step;
 		job_fail(&run->jobs[i], err);
 		run->err_shown = true;
 	}
+}
+
+/* What was proved but may not become public. */
+static void fail_verified(struct run *run, const struct err *why)
+{
+	fail_at(run, JOB_VERIFIED, err_class(why) == ERR_CAP ? "cap" : "publish", why);
 }
 
 static void publish_all(struct run *run)
@@ -264,6 +271,18 @@ static void cap_then_publish(struct run *run)
 	cap_outcome_now(run);
 }
 
+/* What surrounds this boot, where the host could use it (preflight.h). */
+static int preflight(struct run *run)
+{
+	if (!run->opt->boot || !run->in_initrd || run->env->config->profile != PROFILE_CVM)
+		return 0;
+	if (preflight_check(run->env, &run->err) == 0)
+		return 0;
+	fail_at(run, JOB_AUDITED, NULL, run->err);
+	jobs_end_key(run);
+	return -1;
+}
+
 static int prepare_all(struct run *run)
 {
 	if (begin(run) < 0 || run_record(run, "running", 0, &run->err) < 0)
@@ -276,7 +295,7 @@ static int prepare_all(struct run *run)
 	for (size_t i = 0; i < run->n_jobs; i++)
 		if (!run->jobs[i].conf->required)
 			job_prepare(run, &run->jobs[i]);
-	return 0;
+	return preflight(run);
 }
 
 static void work(struct run *run)

@@ -154,6 +154,7 @@ agent_hidden_key()
 		agent_use $agent_key 1
 		agent_time=$("$BENCH/agent_parts" key $agent_key | awk '/^wall/ { print $2 }')
 		: >"$AGENT_ROOT/etc/initrd-release"
+		mkdir -p "$AGENT_ROOT/proc" && echo "root=/dev/mapper/v1" >"$AGENT_ROOT/proc/cmdline"
 		"$BENCH/measure" --runs "$RUNS" --status --before "$AGENT_RESET" --appear 1000 "$AGENT_ROOT/dev/v1.img" "$AGENT $AGENT_ARGS --boot --status-fd 9" \
 			>"$WORK/hidden" || die "unlock --boot failed"
 		rm "$AGENT_ROOT/etc/initrd-release"

@@ -4,7 +4,7 @@
 
 VM_CASES="stock success two-volumes wrong-measurement other-server server-down null-cipher tdx kernel-6.1 foreign-root"
 VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
-	root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
+	preflight root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
 	dracut-plain-foreign-root"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
@@ -139,16 +139,19 @@ case_kernel_6_1()
 	expect_server 1 'released default/test/root'
 }
 
-# root= names another disk than the one that was opened, as root=UUID= does when the host adds a disk with that label.
+# root= names another disk than the one that was opened, as root=UUID= does when the host adds a disk with that label. With preflight = warn
+# the scripts after us are the ones that look.
 case_foreign_root()
 {
 	title "$1" "volume opened, but root= is the host's own disk: not mounted" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- root=/dev/vdb
+	with_config preflight-warn.conf
+	machine 6.12 initrd -- root=/dev/vdb
 	server "$(rule snp default/test/root)"
 	launch root.img plain-root.img
 	expect_server 1 'released default/test/root'
 	expect_no_root
+	expect_console 'root-by-label'
 	expect_console 'cryptattest: the root file system is on /dev/vdb'
 	expect_console 'reboot: Power down'
 }
@@ -240,18 +243,34 @@ case_root_by_uuid()
 {
 	title "$1" "root=UUID= of the file system inside: mounted" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- "root=UUID=$VM_UUID_FILES"
+	with_config preflight-warn.conf
+	machine 6.12 initrd -- "root=UUID=$VM_UUID_FILES"
 	server "$(rule snp default/test/root)"
 	launch root.img
 	expect_root
 }
 
-# The same, and the host has added a disk with that UUID. Which of the two is found first is up to udev; the host's is never mounted.
+# The host chooses what root=UUID= finds: no evidence is taken for such a boot.
+case_preflight()
+{
+	title "$1" "root=UUID= in profile cvm: ends before a packet leaves" || return 0
+	tee snp
+	machine 6.12 initrd-6.12 -- "root=UUID=$VM_UUID_FILES"
+	server "$(rule snp default/test/root)"
+	launch root.img
+	expect_no_root
+	expect_console 'root-by-label.*to do: on the kernel command line: root=/dev/mapper/root'
+	expect_exit 2
+	expect_no_packet
+}
+
+# With preflight = warn, and the host has added a disk with that UUID. Which of the two is found first is up to udev; the host's is never mounted.
 case_duplicate_uuid()
 {
 	title "$1" "root=UUID= and the host's disk with the same UUID: ours or none" || return 0
 	tee snp
-	machine 6.12 initrd-6.12 -- "root=UUID=$VM_UUID_FILES"
+	with_config preflight-warn.conf
+	machine 6.12 initrd -- "root=UUID=$VM_UUID_FILES"
 	server "$(rule snp default/test/root)"
 	launch plain-root.img root.img
 	expect_server 1 'released default/test/root'
@@ -318,7 +337,8 @@ refused_by_dracut()
 foreign_root_by_dracut()
 {
 	tee snp
-	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 root=/dev/vdb
+	with_config preflight-warn.conf "$1"
+	machine 6.12 initrd -- ip=dhcp rd.neednet=1 root=/dev/vdb
 	server "$(rule snp default/test/root)"
 	VM_SECONDS=200
 	launch root.img plain-root.img

@@ -26,12 +26,12 @@ tee()
 	esac
 }
 
-# with_config FILE: the case's own "initrd": that of kernel 6.12 with another cryptattest.conf.
+# with_config FILE [IMAGE]: the case's own "initrd": IMAGE, or that of kernel 6.12, with another cryptattest.conf.
 with_config()
 {
 	mkdir -p "$CASE_DIR/overlay/etc/cryptattest"
 	cp "$VM_WORK/$1" "$CASE_DIR/overlay/etc/cryptattest/cryptattest.conf"
-	vm_append "$CASE_DIR/initrd" "$VM_WORK/initrd-6.12" "$CASE_DIR/overlay" etc
+	vm_append "$CASE_DIR/initrd" "$VM_WORK/${2:-initrd-6.12}" "$CASE_DIR/overlay" etc
 }
 
 # machine KERNEL INITRD [-- KERNEL-ARGUMENT...]: what will be launched and measured.

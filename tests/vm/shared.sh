@@ -58,6 +58,7 @@ vm_prepare_configs()
 	vm_config "$VM_WORK/kbs-main.client" default/test/root >"$VM_WORK/test.conf" || vm_fail "no identity for root"
 	sed 's/^deadline.*/deadline = 15s/' "$VM_WORK/test.conf" >"$VM_WORK/short-deadline.conf"
 	sed 's/^on-failure.*/on-failure = continue/' "$VM_WORK/test.conf" >"$VM_WORK/continue.conf"
+	sed 's/^on-failure.*/&\npreflight = warn/' "$VM_WORK/test.conf" >"$VM_WORK/preflight-warn.conf"
 	sed 's/^secret/sekret/' "$VM_WORK/test.conf" >"$VM_WORK/broken.conf"
 	{
 		cat "$VM_WORK/test.conf"
