@@ -109,7 +109,8 @@ int origin_certify(struct tpm *t, const struct tpm_loaded *object, const struct 
 		return -1;
 	rc = TPM_CALL(t, Esys_CertifyCreation(t->esys, ESYS_TR_RH_NULL, object->tr, session_for(t, SESSION_AUTH), ESYS_TR_NONE,
 					      ESYS_TR_NONE, &nothing, &hash, &none, &tk, &info, &sig));
-	if (tpm_rc_is(rc, TPM2_RC_TICKET))
+	/* Ticket, Name and hash do not fit together, or a parameter cannot be one: all of them are the file's. */
+	if (tpm_rc_from_tpm(rc) && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P))
 		return unproven(err, "the TPM does not know its creation ticket");
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(rc, "checking the origin of the sealed object", err);
