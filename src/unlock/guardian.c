@@ -212,7 +212,7 @@ static void act(struct watch *w)
 	report(w);
 }
 
-static void watch(const struct mapper *m, int sock, int root_fd)
+__attribute__((noreturn)) static void watch(const struct mapper *m, int sock, int root_fd)
 {
 	struct watch w = { .m = m, .sock = sock, .root_fd = root_fd, .lock_fd = -1, .kmsg = -1 };
 	int low = sock < root_fd ? sock : root_fd, high = sock < root_fd ? root_fd : sock;
@@ -233,6 +233,7 @@ static void watch(const struct mapper *m, int sock, int root_fd)
 	/* Without the lock nothing had been mapped yet, and what is there is another run's. */
 	if (!released && w.lock_fd >= 0)
 		act(&w);
+	free(w.expected);
 	_exit(0);
 }
 
@@ -253,8 +254,10 @@ int guardian_start(const struct mapper *m, int root_fd, struct guardian **ret, s
 	sigprocmask(SIG_SETMASK, &all, &saved);
 	g->pid = fork();
 	saved_errno = errno;
-	if (g->pid == 0)
+	if (g->pid == 0) {
+		free(TAKE_PTR(g));
 		watch(m, pair[1], root_fd);
+	}
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	close(pair[1]);
 	if (g->pid < 0) {
