@@ -199,6 +199,7 @@ int retry_deadline(struct retry *r, struct err **err)
 {
 	if (!r->worst)
 		return err_set(err, ERR_UNREACHABLE, "net-timeout", "the deadline passed before any broker answered");
-	err_propagate(err, TAKE_PTR(r->worst));
-	return err_wrap(err, "the deadline passed");
+	/* A copy: the deadline can be moved, and what was seen before it still counts. */
+	err_set(err, err_class(r->worst), err_id(r->worst), "the deadline passed: %s", err_message(r->worst));
+	return *err_hint_text(r->worst) ? err_hint(err, "%s", err_hint_text(r->worst)) : -1;
 }

@@ -15,14 +15,17 @@ static bool waits_for(const struct job *job, const char *source)
 	return job->stage == JOB_AUDITED && text_eq(job->conf->source_name, source);
 }
 
-/* Some time before d; at once when it is nearer than that. */
-static struct deadline deadline_before(struct deadline d, uint64_t ms)
+/* When the broker has had its time: fallback-after, but the vTPM and the mapping need some of a deadline that is nearer. */
+static struct deadline fallback_deadline(const struct run *run)
 {
-	uint64_t ns = ms * NSEC_PER_MSEC;
+	uint64_t after = run->env->config->vtpm.fallback_after_ms, left = deadline_left_ms(run->deadline), reserve = left / 4;
 
-	if (d.at_ns == UINT64_MAX)
-		return d;
-	return (struct deadline){ .at_ns = d.at_ns > ns ? d.at_ns - ns : 1 };
+	if (left == UINT64_MAX)
+		return deadline_in_ms(after);
+	if (reserve > FALLBACK_RESERVE_MS)
+		reserve = FALLBACK_RESERVE_MS;
+	left -= reserve;
+	return deadline_in_ms(after < left ? after : left ? left : 1);
 }
 
 static struct err *copy_of(const struct err *why)
@@ -123,7 +126,16 @@ static bool ends_for_all(const struct err *err)
 	}
 }
 
-static void acquire_all(struct run *run, const char *source, struct key_source *src, const struct init_data *id, enum patience p)
+/* Only silence ends the time that kbs-or-vtpm gives a broker; one that has answered in any way is asked until the deadline. */
+static bool asked_on(enum patience p, struct deadline until, const struct err *err)
+{
+	if (p != UNTIL_FALLBACK || !deadline_passed(until))
+		return false;
+	return err_class(err) == ERR_INDETERMINATE || err_class(err) == ERR_REFUSED || err_class(err) == ERR_IDENTITY;
+}
+
+static void acquire_all(struct run *run, const char *source, struct key_source *src, const struct init_data *id, enum patience p,
+			struct deadline until)
 {
 	uint64_t since_ns = clock_ns();
 
@@ -133,6 +145,10 @@ static void acquire_all(struct run *run, const char *source, struct key_source *
 
 		if (!waits_for(job, source) || acquire_one(run, job, src, id, &err) == 0)
 			continue;
+		if (asked_on(p, until, err)) {
+			err_free(err);
+			return;
+		}
 		if (ends_for_all(err)) {
 			end_for_all(run, source, "secret", since_ns, p, err);
 			return;
@@ -220,13 +236,13 @@ static void acquire_from_broker(struct run *run, struct broker *b)
 		return;
 	}
 	if (anybody_may_fall_back(run, name)) {
-		struct deadline d = deadline_in_ms(run->env->config->vtpm.fallback_after_ms);
+		struct deadline until = fallback_deadline(run);
 
-		kbs_session_set_deadline(keysrc_kbs_session(b->src), deadline_earlier(d, deadline_before(run->deadline, FALLBACK_RESERVE_MS)));
-		acquire_all(run, name, b->src, b->collector.init_data, UNTIL_FALLBACK);
+		kbs_session_set_deadline(keysrc_kbs_session(b->src), until);
+		acquire_all(run, name, b->src, b->collector.init_data, UNTIL_FALLBACK, until);
 		kbs_session_set_deadline(keysrc_kbs_session(b->src), run->deadline);
 	}
-	acquire_all(run, name, b->src, b->collector.init_data, UNTIL_DEADLINE);
+	acquire_all(run, name, b->src, b->collector.init_data, UNTIL_DEADLINE, run->deadline);
 }
 
 static void acquire_from_kbs(struct run *run, const struct config_kbs *kbs)
@@ -261,7 +277,7 @@ static void acquire_local(struct run *run, const char *name)
 	if (rc < 0)
 		end_for_all(run, name, "secret", 0, UNTIL_DEADLINE, err);
 	else
-		acquire_all(run, name, src, NULL, UNTIL_DEADLINE);
+		acquire_all(run, name, src, NULL, UNTIL_DEADLINE, run->deadline);
 	keysrc_free(src);
 }
 

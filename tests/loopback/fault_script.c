@@ -16,7 +16,7 @@ static const char *const any_request[] = { "ok",   "error", "status", "body",	  
 static const char *const special[WHERE_N][12] = {
 	[WHERE_ACCEPT] = { "ok", "reset", "silent", "plain" },
 	[WHERE_AUTH] = { "hash", "same-nonce", "nonce", "no-cookie", "version", "old-version" },
-	[WHERE_ATTEST] = { "no-token", "long-token" },
+	[WHERE_ATTEST] = { "no-token", "long-token", "unread" },
 	[WHERE_GET] = { "jwe-alg", "jwe-enc", "jwe-tag", "jwe-epk", "jwe-key", "jwe-short", "plain" },
 	[WHERE_CONNECT] = { "ok" },
 };

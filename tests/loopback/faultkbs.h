@@ -20,7 +20,7 @@
  *   garbage                bytes that are not HTTP
  *   accept:  reset, silent (no handshake), plain (answers HTTP to TLS)
  *   auth:    hash NAME, same-nonce, nonce TEXT, no-cookie, version X (wants version X), old-version X (v0.10's wording)
- *   attest:  no-token, long-token
+ *   attest:  no-token, long-token, unread (a token for evidence of any kind, of which nothing is looked at)
  *   get:     jwe-alg, jwe-enc, jwe-tag, jwe-epk, jwe-key (another key), jwe-short, plain (the secret itself)
  */
 #ifndef CRYPTATTEST_TESTS_FAULTKBS_H
