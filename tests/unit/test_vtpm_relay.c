@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "tests/lib/tpm_interposer.h"
+#include "tests/unit/tpm_shared.h"
 #include "vtpm/seal.h"
 
 struct machine {
@@ -209,49 +210,6 @@ static void test_swap(void **state)
 		boot_system(other, "system");
 	}
 	swtpm_stop(other);
-}
-
-/* Gives away the connection that it opens: swtpm has but one, and whoever relays uses it between two commands of ours. */
-struct shared_access {
-	struct tpm_access access;
-	const struct tpm_access *inner;
-	void *tcti;
-};
-
-static int shared_open(const struct tpm_access *self, int root_fd, void **ret, struct err **err)
-{
-	struct shared_access *s = (struct shared_access *)self;
-
-	if (s->inner->open(s->inner, root_fd, &s->tcti, err) < 0)
-		return -1;
-	*ret = s->tcti;
-	return 0;
-}
-
-static int shared_again(const struct tpm_access *self, int root_fd, void **ret, struct err **err)
-{
-	*ret = ((const struct shared_access *)self)->tcti;
-	return 0;
-}
-
-static void shared_keep(void *tcti)
-{
-}
-
-static void share(struct shared_access *s, const struct tpm_access *inner)
-{
-	*s = (struct shared_access){ .access = *inner, .inner = inner };
-	s->access.open = shared_open;
-}
-
-/* A second user of the connection that s holds. */
-static struct tpm_access borrowed(const struct shared_access *s)
-{
-	struct tpm_access a = s->access;
-
-	a.open = shared_again;
-	a.close = shared_keep;
-	return a;
 }
 
 struct meddler {
