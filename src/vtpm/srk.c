@@ -249,6 +249,9 @@ int srk_provision(struct tpm *t, const struct secret *owner_auth, struct err **e
 	ESYS_TR session;
 	TSS2_RC rc;
 
+	/* Trusted as such already. ESYS gives one object for it however often it is asked: released here, it were gone there. */
+	if (t->primary != ESYS_TR_NONE && !t->primary_transient)
+		return 0;
 	if (srk_find(t, &found, err) < 0)
 		return -1;
 	if (found.key.tr != ESYS_TR_NONE)

@@ -49,6 +49,10 @@ int vtpm_provision(struct vtpm *v, const struct secret *owner_auth, struct err *
  * vtpm_provision() was given. */
 int vtpm_define_counters(struct vtpm *v, const struct vtpm_rules *r, struct err **err);
 
+/* For `wipe`: removes the indices that the rules name, those that are there. Each is shared by all volumes of the machine. ERR_TPM
+ * "nv-attributes" for one that is not ours. */
+int vtpm_forget(struct vtpm *v, const struct vtpm_rules *r, const struct secret *owner_auth, unsigned int *ret, struct err **err);
+
 /* Is the cap register past its uncapped value? */
 int vtpm_capped(struct vtpm *v, const struct vtpm_rules *r, bool *ret, struct err **err);
 
