@@ -9,13 +9,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/cli.h"
-#include "cli/secret_out.h"
+#include "cli/enroll_verb.h"
 #include "keysrc/keysrc.h"
-#include "unlock/enroll.h"
 #include "unlock/exitcode.h"
 
-static int write_document(struct secret_out *out, const struct secret_document *doc, struct err **err)
+int enroll_put_document(struct secret_out *out, const struct secret_document *doc, struct err **err)
 {
 	_cleanup_secret_ struct secret *text = NULL;
 
@@ -25,7 +23,7 @@ static int write_document(struct secret_out *out, const struct secret_document *
 /* Document first, then header; when the header stays as it was, no document stays either. */
 static int commit(struct luks_edit *edit, struct secret_out *out, const struct secret_document *doc, struct err **err)
 {
-	if (write_document(out, doc, err) == 0 && luks_edit_write(edit, err) == 0)
+	if (enroll_put_document(out, doc, err) == 0 && luks_edit_write(edit, err) == 0)
 		return 0;
 	if (luks_edit_untouched(edit))
 		secret_out_undo(out);
@@ -79,13 +77,15 @@ static int check_words(struct cli *cli, const struct config_volume **ret, struct
 {
 	const struct cli_opts *o = &cli->opts;
 
-	if (!text_eq(o->source, "kbs"))
-		return err_set(err, ERR_CONFIG, "usage", "enroll needs --source=kbs");
+	if (!text_eq(o->source, "kbs") && !text_eq(o->source, "vtpm"))
+		return err_set(err, ERR_CONFIG, "usage", "enroll needs --source=kbs or --source=vtpm");
 	if (cli_need_config(cli, err) < 0 || config_need_volume(cli->config, o->args[0], ret, err) < 0)
 		return -1;
-	if (need_kbs(o, *ret, err) < 0)
-		return -1;
-	return secret_out_check(o->output, err);
+	if (text_eq(o->source, "vtpm"))
+		return enroll_vtpm_check(o, cli->config, *ret, err);
+	if (o->document || o->kbs_part || o->pin_file || o->owner_auth_file)
+		return err_set(err, ERR_CONFIG, "usage", "--document, --kbs-part, --pin-file and --owner-auth-file are for --source=vtpm");
+	return need_kbs(o, *ret, err) < 0 ? -1 : secret_out_check(o->output, err);
 }
 
 int cmd_enroll(struct cli *cli)
@@ -104,7 +104,7 @@ int cmd_enroll(struct cli *cli)
 		rc = enroll_open(&env, v, pass, -1, &e, &err);
 	}
 	if (rc == 0)
-		rc = enroll_kbs(cli, &e, &err);
+		rc = text_eq(cli->opts.source, "vtpm") ? enroll_vtpm(cli, &e, pass, &err) : enroll_kbs(cli, &e, &err);
 	if (rc == 0)
 		return EXIT_OK;
 	if (v)

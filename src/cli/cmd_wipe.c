@@ -3,23 +3,60 @@
  * wipe: removes a keyslot. As with `cryptsetup luksKillSlot`, the passphrase that is asked for must be one of a keyslot that stays, which
  * proves that the owner can still get in; the last keyslot stays in any case.
  */
-#include <stdio.h>
-
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "keysrc/keysrc.h"
-#include "unlock/enroll.h"
+#include "unlock/enroll_vtpm.h"
 #include "unlock/exitcode.h"
+#include "unlock/rules.h"
+
+/* The indices are the machine's: those of other volumes count on them as well. */
+static int check_shared(const struct config *c, const struct config_volume *v, struct err **err)
+{
+	for (struct config_volume *const *o = c->volumes; *o; o++)
+		if (*o != v && config_mode_uses_vtpm((*o)->mode)) {
+			err_set(err, ERR_CONFIG, "nv-shared", "--nv-indices: volume %s depends on the same indices", (*o)->name);
+			return err_hint(err, "leave the option out, or say --force and enrol %s again", (*o)->name);
+		}
+	return 0;
+}
 
 static int check_words(struct cli *cli, const struct config_volume **ret, struct err **err)
 {
 	const struct cli_opts *o = &cli->opts;
+	bool vtpm = text_eq(o->source, "vtpm");
 
-	if (o->keyslot < 0)
-		return err_set(err, ERR_CONFIG, "usage", "wipe needs --keyslot N");
-	return cli_need_config(cli, err) < 0 ? -1 : config_need_volume(cli->config, o->args[0], ret, err);
+	if (o->source ? !vtpm : o->keyslot < 0)
+		return err_set(err, ERR_CONFIG, "usage", "wipe needs --keyslot N or --source=vtpm");
+	if ((o->nv_indices && !vtpm) || (o->owner_auth_file && !o->nv_indices))
+		return err_set(err, ERR_CONFIG, "usage", "--nv-indices is for --source=vtpm, and --owner-auth-file for --nv-indices");
+	if (text_eq(o->owner_auth_file, "-"))
+		return err_set(err, ERR_CONFIG, "usage", "only --key-file takes \"-\": standard input is for the volume's passphrase");
+	if (cli_need_config(cli, err) < 0 || config_need_volume(cli->config, o->args[0], ret, err) < 0)
+		return -1;
+	return o->nv_indices && !o->force ? check_shared(cli->config, *ret, err) : 0;
+}
+
+/* Of --source=vtpm: what the sealed file says, or what the owner says. The file is the host's to write. */
+static int find_keyslot(struct cli *cli, const struct config_volume *v, int *ret, struct err **err)
+{
+	const struct unlock_env env = cli_env(cli);
+	int asked = cli->opts.keyslot, named = -1;
+	_cleanup_err_ struct err *why = NULL;
+
+	*ret = asked;
+	if (!cli->opts.source)
+		return 0;
+	if (enroll_sealed_slot(&env, v, &named, &why) < 0 && asked < 0)
+		return err_propagate(err, TAKE_PTR(why));
+	if (asked < 0 && named < 0)
+		return err_set(err, ERR_CONFIG, "usage", "the sealed file does not name its keyslot: say --keyslot N"), -1;
+	if (asked >= 0 && named >= 0 && asked != named)
+		return err_set(err, ERR_CONFIG, "usage", "--keyslot %d, but the sealed file names keyslot %d", asked, named);
+	*ret = asked >= 0 ? asked : named;
+	return 0;
 }
 
 /* A passphrase of another keyslot; with --force also one of the keyslot that goes. */
@@ -49,14 +86,52 @@ static int wipe_keyslot(const struct enroll *e, int keyslot, struct err **err)
 	return 0;
 }
 
+static int forget_indices(struct cli *cli, const struct config_volume *v, struct err **err)
+{
+	_cleanup_(machine_tpm_close) struct machine_tpm tpm = { 0 };
+	_cleanup_rules_ struct rules rules = { 0 };
+	_cleanup_secret_ struct secret *owner = NULL;
+	const struct unlock_env env = cli_env(cli);
+	unsigned int removed = 0;
+
+	if (cli->opts.owner_auth_file && keysrc_read_passphrase(cli->opts.owner_auth_file, "the TPM's owner", &owner, err) < 0)
+		return -1;
+	if (enroll_trust(&env, &tpm, owner, err) < 0 || rules_load(cli->config, cli->root_fd, v->pin, &rules, err) < 0 ||
+	    vtpm_forget(tpm.vtpm, &rules.vtpm, owner, &removed, err) < 0)
+		return -1;
+	log_info("%s: %u indices of the TPM removed", v->name, removed);
+	return 0;
+}
+
+/* Keyslot first: a sealed file without one opens nothing, and a call that was killed is made again. */
+static int wipe_sealed(struct cli *cli, const struct enroll *e, int keyslot, struct err **err)
+{
+	const struct unlock_env env = cli_env(cli);
+
+	if (enroll_has_slot(e, keyslot)) {
+		if (!cli->opts.force && !enroll_made_slot(e, keyslot)) {
+			err_set(err, ERR_CONFIG, "keyslot-foreign", "keyslot %d is none that enroll made: the sealed file, which the host can write, "
+				"is not to be trusted", keyslot);
+			return err_hint(err, "see `cryptattest check %s`, then wipe --keyslot N", e->conf->name);
+		}
+		if (wipe_keyslot(e, keyslot, err) < 0)
+			return -1;
+	}
+	if (enroll_sealed_remove(&env, e->conf, err) < 0)
+		return -1;
+	log_info("%s: the sealed secret is gone", e->conf->name);
+	return cli->opts.nv_indices ? forget_indices(cli, e->conf, err) : 0;
+}
+
 int cmd_wipe(struct cli *cli)
 {
 	_cleanup_enroll_ struct enroll e = ENROLL_INIT;
 	const struct config_volume *v = NULL;
 	struct err *err = NULL;
+	int keyslot;
 
-	if (check_words(cli, &v, &err) == 0 && open_volume(cli, v, cli->opts.keyslot, &e, &err) == 0 &&
-	    wipe_keyslot(&e, cli->opts.keyslot, &err) == 0)
+	if (check_words(cli, &v, &err) == 0 && find_keyslot(cli, v, &keyslot, &err) == 0 && open_volume(cli, v, keyslot, &e, &err) == 0 &&
+	    (cli->opts.source ? wipe_sealed(cli, &e, keyslot, &err) : wipe_keyslot(&e, keyslot, &err)) == 0)
 		return EXIT_OK;
 	if (v)
 		err_wrap(&err, "%s", v->name);

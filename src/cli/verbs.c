@@ -45,19 +45,23 @@ static const struct verb v_document = {
 	OPT_NAME | OPT_KEY_FILE | OPT_PINS | OPT_KEYSLOT | OPT_PROFILE | OPT_CONFIG, 1, 1, false, false, cmd_document
 };
 static const struct verb v_enroll = {
-	"enroll", "VOLUME --source=kbs", "a new keyslot with a fresh secret for the key broker",
-	"Opens the volume in memory with an existing passphrase (standard input, --key-file or the terminal), adds a keyslot for 32\n"
-	"random bytes, and gives out the secret document, which is on the disk before the header changes. The change is made in a copy of\n"
-	"the audited header, audited again, compared and written so that a power cut never loses a keyslot. The volume may be in use.\n\n"
+	"enroll", "VOLUME --source=kbs|vtpm", "a new keyslot with a fresh secret",
+	"Opens the volume in memory with an existing passphrase (standard input, --key-file or the terminal) and adds a keyslot for 32\n"
+	"random bytes. kbs: gives out the secret document, which is on the disk before the header changes. vtpm: seals the secret to this\n"
+	"machine's TPM, for the PCRs that [vtpm] names as they are now, with the cap register at zero. The change is made in a copy of the\n"
+	"audited header, audited again, compared and written so that a power cut never loses a keyslot. The volume may be in use.\n\n"
 	"  cryptattest enroll root --source=kbs --key-file pass --output root.json\n"
-	"  cryptattest enroll root --source=kbs < pass | cryptattest-kbs resource add --document default/web-042/root",
-	OPT_ENROLL_SOURCE | OPT_KEY_FILE | OPT_OUTPUT | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_enroll
+	"  cryptattest enroll root --source=kbs < pass | cryptattest-kbs resource add --document default/web-042/root\n"
+	"  cryptattest enroll root --source=vtpm --key-file pass",
+	OPT_ENROLL_SOURCE | OPT_SEALING | OPT_KEY_FILE | OPT_OUTPUT | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_enroll
 };
 static const struct verb v_wipe = {
-	"wipe", "VOLUME --keyslot N", "remove a keyslot",
-	"Needs a passphrase of a keyslot that stays, as a proof that one opens, and never removes the last one.\n\n"
-	"  cryptattest wipe root --keyslot 0 --key-file new-pass",
-	OPT_KEY_FILE | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_wipe
+	"wipe", "VOLUME --keyslot N|--source=vtpm", "remove a keyslot",
+	"Needs a passphrase of a keyslot that stays, as a proof that one opens, and never removes the last one. With --source=vtpm the\n"
+	"keyslot is the one that the sealed file names, and the file goes too.\n\n"
+	"  cryptattest wipe root --keyslot 0 --key-file new-pass\n"
+	"  cryptattest wipe root --source=vtpm --key-file pass",
+	OPT_ENROLL_SOURCE | OPT_NV | OPT_KEY_FILE | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_wipe
 };
 static const struct verb v_attest = { "attest", "", "handshake with the key broker, no secret",
 				      "Shows whether the broker accepts this machine, the claims of its token (not verified here) and the time\n"

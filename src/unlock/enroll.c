@@ -29,7 +29,7 @@ static int unlock_other(struct enroll *e, const struct secret *passphrase, int e
 	json_t *slots = json_object_get(e->h.json, "keyslots"), *slot;
 	const char *name;
 
-	if (json_object_size(slots) < 2)
+	if (json_object_size(slots) < 2 && enroll_has_slot(e, except))
 		return err_set(err, ERR_CONFIG, "keyslot-last", "keyslot %d is the last one: without it nothing opens the volume", except);
 	json_object_foreach(slots, name, slot) {
 		_cleanup_err_ struct err *why = NULL;
@@ -152,6 +152,14 @@ int enroll_wipe(const struct enroll *e, int keyslot, struct luks_edit **ret, str
 		return -1;
 	*ret = TAKE_PTR(edit);
 	return 0;
+}
+
+bool enroll_has_slot(const struct enroll *e, int keyslot)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", keyslot);
+	return json_object_get(json_object_get(e->h.json, "keyslots"), name) != NULL;
 }
 
 bool enroll_made_slot(const struct enroll *e, int keyslot)

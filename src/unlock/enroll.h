@@ -45,6 +45,7 @@ void enroll_warn_pins(const struct enroll *e, const struct luks_edit *edit);
 
 /* A keyslot, in the copy; the device is locked. Never the last one: ERR_CONFIG "keyslot-last". */
 int enroll_wipe(const struct enroll *e, int keyslot, struct luks_edit **ret, struct err **err);
+bool enroll_has_slot(const struct enroll *e, int keyslot);
 /* Of the shape that enroll makes (PBKDF2-SHA512, 1000 iterations): no person's passphrase is behind it. */
 bool enroll_made_slot(const struct enroll *e, int keyslot);
 

@@ -166,3 +166,25 @@ int sidecar_write(const struct unlock_env *env, const struct config_volume *v, c
 		err_reclass(err, ERR_TPM);
 	return err_wrap(err, "sealed = %s", v->sealed);
 }
+
+int sidecar_remove(const struct unlock_env *env, const struct config_volume *v, struct err **err)
+{
+	_cleanup_close_ int mounted = -1, parent = -1;
+	int dir = base_dir(env, v, deadline_in_ms(1), true, &mounted, err);
+	_cleanup_free_ char *path = text_dup(relative(v));
+	char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (dir < 0)
+		return -1;
+	if (!path)
+		return err_nomem(err);
+	if (slash)
+		*slash = '\0';
+	parent = openat(dir, slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0 && errno == ENOENT)
+		return 0;
+	if (parent < 0 || (unlinkat(parent, slash ? slash + 1 : path, 0) < 0 && errno != ENOENT) || (fsync(parent) < 0 && errno != EINVAL) ||
+	    (mounted >= 0 && syncfs(mounted) < 0))
+		return err_set_errno(err, ERR_TPM, "sealed-write", errno, "sealed = %s: cannot remove the file", v->sealed);
+	return 0;
+}

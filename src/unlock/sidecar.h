@@ -15,5 +15,7 @@ int sidecar_read(const struct unlock_env *env, const struct config_volume *v, st
 		 struct err **err);
 /* Replaces the file as a whole, on the disk before this returns; missing directories are made. ERR_TPM "sealed-write". */
 int sidecar_write(const struct unlock_env *env, const struct config_volume *v, const char *text, struct err **err);
+/* On the disk before this returns. A file that is not there is fine. ERR_TPM "sealed-write". */
+int sidecar_remove(const struct unlock_env *env, const struct config_volume *v, struct err **err);
 
 #endif
