@@ -101,12 +101,18 @@ static bool is_auth(uint32_t base)
 	return base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH;
 }
 
+/* Which session the TPM blames; what a person supplies always authorizes by the first, the salted one rides behind it. */
+static unsigned int blamed_session(uint32_t rc)
+{
+	return (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_S) && !(rc & TPM2_RC_P) ? rc >> 8 & 7 : 0;
+}
+
 const struct tpm_rc_meaning *tpm_rc_meaning(uint32_t rc, bool auth)
 {
 	const uint32_t layer = rc & TSS2_RC_LAYER_MASK, code = rc & 0xffff;
 
 	if (tpm_rc_from_tpm(rc))
-		return is_auth(tpm_rc_base(rc)) && !auth ? &hmac_meaning : find(tpm_rc_base(rc));
+		return is_auth(tpm_rc_base(rc)) && (!auth || blamed_session(rc) > 1) ? &hmac_meaning : find(tpm_rc_base(rc));
 	if (rc == TPM_RC_NO_ANSWER)
 		return &silent_meaning;
 	if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)

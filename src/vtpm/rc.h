@@ -30,8 +30,8 @@ bool tpm_rc_busy(uint32_t rc);
 bool tpm_rc_full(uint32_t rc);
 
 /*
- * Never NULL. auth: the command carried a value that a person or an administrator supplied (PIN, owner authorization), so a failed
- * authorization means that this value was wrong. Without one it means that the HMAC of our session did not fit: the command was altered
+ * Never NULL. auth: the command's first session carried a value that a person or an administrator supplied (PIN, owner authorization),
+ * so a failed authorization of that one means that this value was wrong. Without one it means that the HMAC of our session did not fit: the command was altered
  * on its way, or somebody else answers.
  */
 const struct tpm_rc_meaning *tpm_rc_meaning(uint32_t rc, bool auth);

@@ -121,6 +121,9 @@ int seal_create(struct tpm *t, const uint8_t policy[static POLICY_DIGEST], const
 	}
 	r = create(t, &sensitive, &template, &creation, ret, err);
 	wipe(&sensitive, sizeof(sensitive));
+	tpm_scrub(t, secret_cdata(data), secret_len(data));
+	if (pin_value)
+		tpm_scrub(t, secret_cdata(pin_value), secret_len(pin_value));
 	return r;
 }
 
@@ -195,6 +198,7 @@ int seal_unseal(struct tpm *t, ESYS_TR object, struct tpm_loaded *policy, const 
 		return pin_value ? tpm_fail_auth(rc, "unsealing", err) : tpm_fail(rc, "unsealing", err);
 	policy->tr = ESYS_TR_NONE;
 	r = secret_from(data->buffer, data->size, ret, err);
+	tpm_scrub(t, data->buffer, data->size);
 	wipe(data, sizeof(*data));
 	Esys_Free(data);
 	return r;

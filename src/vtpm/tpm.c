@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "vtpm/tpm.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "vtpm/session.h"
 #include "vtpm/tpm_impl.h"
 
@@ -11,6 +13,7 @@
 #define BUSY_MAX_MS 500
 #define BUSY_TRIES 60 /* about 25 seconds: a deadline of "never" must not mean for ever */
 #define FULL_TRIES 8  /* about a second: somebody else's objects are in the way, and may go */
+#define STACK_BELOW (64 * 1024)
 
 int tpm_fail(TSS2_RC rc, const char *what, struct err **err)
 {
@@ -122,6 +125,35 @@ ESYS_TR tpm_loaded_take(struct tpm_loaded *l)
 
 	l->tr = ESYS_TR_NONE;
 	return tr;
+}
+
+static void scrub(void *block, const void *secret, size_t len)
+{
+	const size_t size = block ? malloc_usable_size(block) : 0;
+	uint8_t *at = block;
+
+	while (len > 0 && (at = memmem(at, size - (size_t)(at - (uint8_t *)block), secret, len))) {
+		wipe(at, len);
+		at += len;
+	}
+}
+
+/* What the library's functions left below us on the stack, where they decrypt. */
+__attribute__((noinline)) static void scrub_stack(void)
+{
+	uint8_t below[STACK_BELOW];
+
+	wipe(below, sizeof(below));
+}
+
+void tpm_scrub(struct tpm *t, const void *secret, size_t len)
+{
+	TSS2_SYS_CONTEXT *sys = NULL;
+
+	scrub(t->esys, secret, len);
+	if (Esys_GetSysContext(t->esys, &sys) == TSS2_RC_SUCCESS)
+		scrub(sys, secret, len);
+	scrub_stack();
 }
 
 /* One query for a run of properties; those that the TPM leaves out stay zero. */

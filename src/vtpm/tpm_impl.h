@@ -58,6 +58,13 @@ bool tpm_again(struct tpm *t, struct tpm_retry *r, TSS2_RC rc);
 int tpm_fail(TSS2_RC rc, const char *what, struct err **err);
 int tpm_fail_auth(TSS2_RC rc, const char *what, struct err **err);
 
+/*
+ * ESYS keeps what it sent and received: the parameters of the last command (for repeating it) and the buffer in which it decrypts, and
+ * frees both without wiping. Overwrites these bytes wherever they stand in there, and the dead stack below; after every command that
+ * carried a secret.
+ */
+void tpm_scrub(struct tpm *t, const void *secret, size_t len);
+
 /* tcti_watch.c: NULL when out of memory; free() it. The code is what a command gets that was not answered in time. */
 TSS2_TCTI_CONTEXT *tpm_watch_new(struct tpm *t);
 #define TPM_RC_NO_ANSWER (TSS2_TCTI_RC_LAYER | TSS2_LAYER_IMPLEMENTATION_SPECIFIC_OFFSET)

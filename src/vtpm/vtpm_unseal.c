@@ -88,7 +88,7 @@ static void hint_tries(struct vtpm *v, struct err **err)
 	if (l.locked)
 		err_hint(err, "the TPM is locked out now: it takes one more try after %u seconds", l.interval_s);
 	else
-		err_hint(err, "%u of %u tries are left", l.max_tries - l.failed, l.max_tries);
+		err_hint(err, "%u of %u tries are left", l.failed < l.max_tries ? l.max_tries - l.failed : 0, l.max_tries);
 }
 
 static int decode(const struct sealed_blob *b, const struct admitted *a, const struct secret *bytes, struct sealed_payload *ret, struct err **err)

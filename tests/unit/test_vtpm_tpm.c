@@ -46,6 +46,7 @@ static void test_codes(void **state)
 		{ 0x128, false, "pcr-changed" },
 		{ 0x98e, true, "tpm-auth" },
 		{ 0x98e, false, "tpm-session" },
+		{ 0xa8e, true, "tpm-session" }, /* not the PIN's session */
 		{ 0xa8e, false, "tpm-session" }, /* second session */
 		{ 0x9a2, true, "tpm-auth" },
 		{ 0x9a2, false, "tpm-session" },
