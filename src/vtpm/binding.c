@@ -6,6 +6,7 @@
 #include "crypto/digest.h"
 #include "vtpm/srk.h"
 
+#define HANDLE_PERSISTENT_FIRST UINT32_C(0x81000000) /* TPM2_PERSISTENT_FIRST shifts a signed number too far */
 #define PERSISTENT_MAX 256 /* handles looked at; a TPM has room for a few dozen */
 #define NONCE_LEN 32
 
@@ -72,7 +73,7 @@ static int try_handle(struct tpm *t, const struct wanted *w, uint32_t handle, st
 /* The usual place first, then every persistent handle. */
 static int find_persistent(struct tpm *t, const struct wanted *w, struct tpm_loaded *ret, bool *ret_found, struct err **err)
 {
-	uint32_t next = TPM2_PERSISTENT_FIRST;
+	uint32_t next = HANDLE_PERSISTENT_FIRST;
 	TPMI_YES_NO more = TPM2_YES;
 
 	if (try_handle(t, w, w->first, ret, ret_found, err) < 0 || *ret_found)
