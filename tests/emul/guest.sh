@@ -47,6 +47,7 @@ instances() { ls $REPORTS | grep -c cryptattest; }
 no_instances() { [ "$(instances)" = 0 ]; }
 collect() { tee_probe collect "$@"; }
 # The test does not wait out the pause between SNP requests each time; the pause has its own checks.
+svsm() { rm -f /run/cryptattest/tee-request; tee_probe svsm "$@"; }
 unpaced() { rm -f /run/cryptattest/tee-request; tee_probe collect "$@"; }
 # Last collect took at least so many milliseconds.
 took() { [ "$(sed -n 's/.* \([0-9]*\) ms$/\1/p' /tmp/out | tail -n 1)" -ge "$1" ]; }
@@ -149,6 +150,22 @@ configfs_snp()
 	check "SNP: empty report" "^error noevidence empty-quote" unpaced
 	tee snp floor=2
 	check "SNP: privilege level of the kernel is asked for" "^ok snp-configfs report 1184 .* vmpl 2 " unpaced
+}
+
+configfs_svsm()
+{
+	tee snp
+	check "SVSM: at VMPL 0 there is none" "^svsm no$" svsm
+	check "SVSM: ... and the kernel offers no service" "^error noevidence svsm-absent" cat /tmp/previous
+	printf "endorsement key" >/tmp/manifest
+	tee snp floor=2 -- --manifest /tmp/manifest
+	check "SVSM: manifest and report" "^manifest 15 ok snp-configfs report 1184 aux [1-9][0-9]+ vmpl 0 " svsm --roots /pki/roots.pem
+	check "SVSM: ... over nonce and manifest" "^verified test:ARK-Milan" cat /tmp/previous
+	check "SVSM: the guest's own report beside it" "^ok snp-configfs report 1184 .* vmpl 2 " unpaced
+	signer snp
+	check "SVSM: without this service" "^error noevidence svsm-refused" svsm
+	check "SVSM: ... which costs nothing" "^ok snp-configfs" unpaced
+	holds "SVSM: no instance is left" no_instances
 }
 
 configfs_stale()
@@ -346,6 +363,7 @@ case " $(cat /proc/cmdline) " in
 *' emul=configfs '*)
 	configfs_detection
 	configfs_snp
+	configfs_svsm
 	configfs_stale
 	configfs_deadline
 	configfs_race

@@ -4,10 +4,12 @@
  *
  *   tee_probe detect
  *   tee_probe collect [--provider NAME] [--once] [--deadline MS] [--roots FILE] [--save FILE]
+ *   tee_probe svsm [--deadline MS] [--roots FILE]
  *
  * detect prints each probe's reason and "provider NAME". collect prints "ok NAME report N aux N [vmpl N] MS ms" or
  * "error CLASS ID MESSAGE | HINT". --once calls the provider itself, without retries and self-check. --roots has src/verify
- * judge the evidence with these test roots, and adds "verified ROOT" or "refused ID REASON". Exit status 0, 1, or 2 for usage.
+ * judge the evidence with these test roots, and adds "verified ROOT" or "refused ID REASON". svsm asks the SVSM for its vTPM's manifest
+ * and adds "manifest N" to the line; --roots then demands report data of nonce and manifest. Exit status 0, 1, or 2 for usage.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,6 +25,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "evidence/snp_report.h"
+#include "evidence/svsm_manifest.h"
 #include "tee/tee.h"
 #include "verify/verify.h"
 
@@ -113,6 +116,33 @@ static int collect(const struct tee_env *env, const struct options *o)
 	return r;
 }
 
+static int svsm(const struct tee_env *env, const struct options *o)
+{
+	struct buf manifest _cleanup_buf_ = BUF_INIT(SVSM_MANIFEST_MAX);
+	_cleanup_err_ struct err *e = NULL;
+	uint8_t nonce[TEE_REPORT_DATA], data[TEE_REPORT_DATA];
+	const struct tee_provider *p = NULL;
+	struct evidence ev = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; !p && tee_providers[i]; i++)
+		if (tee_providers[i]->service)
+			p = tee_providers[i];
+	printf("svsm %s\n", p && p->has_svsm(env) ? "yes" : "no");
+	if (!p || getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce))
+		return 1;
+	if (p->service(env, SVSM_GUID_VTPM, nonce, deadline_in_ms(o->deadline_ms), &ev, &manifest, &e) < 0)
+		return fail(e);
+	printf("manifest %zu ", manifest.len);
+	report(p, &ev, 0);
+	if (svsm_manifest_report_data(nonce, manifest.data, manifest.len, data, &e) < 0)
+		r = fail(e);
+	else if (o->roots)
+		r = verify(&ev, data, o->roots);
+	evidence_clear(&ev);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -143,5 +173,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (text_eq(argv[optind], "detect"))
 		return detect(&env, &p, true) == 0 ? printf("provider %s\n", p->name) < 0 : 1;
+	if (text_eq(argv[optind], "svsm"))
+		return svsm(&env, &o);
 	return text_eq(argv[optind], "collect") ? collect(&env, &o) : 2;
 }

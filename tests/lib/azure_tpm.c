@@ -38,6 +38,7 @@ static struct conn conn_open(struct swtpm *s)
 	struct conn c = { .access = swtpm_access(s) };
 	TSS2_RC rc;
 
+	setenv("TSS2_LOG", "all+none", 0); /* as tpm_open() does, which comes later here */
 	must(c.access->open(c.access, AT_FDCWD, &c.tcti, NULL) == 0, "connect", 0);
 	rc = Esys_Initialize(&c.esys, c.tcti, NULL);
 	must(rc == 0, "Esys_Initialize", rc);

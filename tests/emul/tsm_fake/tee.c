@@ -84,7 +84,7 @@ static int state;
 static bool present; /* a signer has the device open */
 static struct tsm_fake_request request;
 static struct tsm_fake_answer answer;
-static u8 *blobs; /* of the answer: out, then aux */
+static u8 *blobs; /* of the answer: out, aux, manifest */
 
 static int fake_open(struct inode *inode, struct file *file)
 {
@@ -140,8 +140,8 @@ static ssize_t fake_write(struct file *file, const char __user *buf, size_t len,
 
 	if (len < sizeof(a) || copy_from_user(&a, buf, sizeof(a)))
 		return -EINVAL;
-	blob_len = (size_t)a.out_len + a.aux_len;
-	if (a.out_len > TSM_FAKE_BLOB_MAX || a.aux_len > TSM_FAKE_BLOB_MAX || len != sizeof(a) + blob_len ||
+	blob_len = (size_t)a.out_len + a.aux_len + a.manifest_len;
+	if (a.out_len > TSM_FAKE_BLOB_MAX || a.aux_len > TSM_FAKE_BLOB_MAX || a.manifest_len > TSM_FAKE_BLOB_MAX || len != sizeof(a) + blob_len ||
 	    a.error < 0 || a.error > MAX_ERRNO)
 		return -EINVAL;
 	b = kvmalloc(blob_len + 1, GFP_KERNEL);
@@ -188,20 +188,35 @@ static struct miscdevice fake_device = {
 	.mode = 0600,
 };
 
+/* NULL for no bytes, unless it is the report, which an empty answer replaces by an empty one. */
+static int take_blob(u8 **to, size_t *to_len, const u8 **from, size_t len, bool always)
+{
+	u8 *b = NULL;
+
+	if (len || always) {
+		b = kvzalloc(len + 1, GFP_KERNEL);
+		if (!b)
+			return -ENOMEM;
+		memcpy(b, *from, len);
+	}
+	*to = b;
+	*to_len = len;
+	*from += len;
+	return 0;
+}
+
 static int take_blobs(struct tsm_report *report)
 {
-	u8 *out = kvzalloc(answer.out_len + 1, GFP_KERNEL), *aux = NULL;
+	const u8 *from = blobs;
+	u8 *out = NULL, *aux = NULL;
+	size_t n;
 
-	if (answer.aux_len)
-		aux = kvzalloc(answer.aux_len, GFP_KERNEL);
-	if (!out || (answer.aux_len && !aux)) {
+	if (take_blob(&out, &n, &from, answer.out_len, true) || take_blob(&aux, &n, &from, answer.aux_len, false) ||
+	    take_blob(&report->manifestblob, &report->manifestblob_len, &from, answer.manifest_len, false)) {
 		kvfree(out);
 		kvfree(aux);
 		return -ENOMEM;
 	}
-	memcpy(out, blobs, answer.out_len);
-	if (aux)
-		memcpy(aux, blobs + answer.out_len, answer.aux_len);
 	report->outblob = out;
 	report->outblob_len = answer.out_len;
 	report->auxblob = aux;
@@ -221,6 +236,8 @@ static int ask_signer(struct tsm_report *report)
 	}
 	request.serial++;
 	request.privlevel = report->desc.privlevel;
+	request.service = report->desc.service_provider ? 1 : 0;
+	export_guid(request.guid, &report->desc.service_guid);
 	memcpy(request.inblob, report->desc.inblob, sizeof(request.inblob));
 	state = WAITING;
 	mutex_unlock(&lock);
@@ -308,6 +325,10 @@ static int fake_report_new(struct tsm_report *report, void *data)
 
 	if (report->desc.inblob_len != sizeof(request.inblob))
 		return -EINVAL;
+	/* The SVSM answers: neither the firmware's message key nor the host are in it. */
+	if (report->desc.service_provider)
+		return strcmp(report->desc.service_provider, "svsm") || report->desc.service_manifest_version ? -EINVAL :
+														     ask_signer(report);
 	working = true;
 	rc = is_tdx ? tdx_host() : snp_host();
 	if (!rc)
@@ -331,6 +352,10 @@ static bool attr_visible(int n)
 	case TSM_REPORT_PRIVLEVEL:
 	case TSM_REPORT_PRIVLEVEL_FLOOR:
 		return !is_tdx;
+	case TSM_REPORT_SERVICE_PROVIDER:
+	case TSM_REPORT_SERVICE_GUID:
+	case TSM_REPORT_SERVICE_MANIFEST_VER:
+		return !is_tdx && floor > 0;
 	default:
 		return false;
 	}
@@ -344,6 +369,8 @@ static bool bin_attr_visible(int n)
 		return true;
 	case TSM_REPORT_AUXBLOB:
 		return !is_tdx;
+	case TSM_REPORT_MANIFESTBLOB:
+		return !is_tdx && floor > 0;
 	default:
 		return false;
 	}

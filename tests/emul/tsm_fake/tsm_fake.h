@@ -25,6 +25,8 @@ typedef uint8_t __u8;
 struct tsm_fake_request {
 	__u32 serial;
 	__u32 privlevel;
+	__u32 service; /* 1: an SVSM's service is to attest itself, not the guest */
+	__u8 guid[16]; /* of the service, in UEFI byte order; zero: all of them */
 	__u8 inblob[64];
 };
 
@@ -33,7 +35,8 @@ struct tsm_fake_answer {
 	__s32 error;   /* 0, or an errno that the reader of outblob shall see */
 	__u32 out_len; /* 0 is allowed: an empty quote */
 	__u32 aux_len;
-	/* out_len + aux_len bytes follow */
+	__u32 manifest_len; /* 0 unless a service was asked */
+	/* out_len + aux_len + manifest_len bytes follow */
 };
 
 #endif
