@@ -41,7 +41,7 @@ static void say(const char *text)
 	(void)n;
 }
 
-/* Async-signal-safe: write, reboot(2), _exit. A private mapping that stays is removed by the next run. */
+/* Async-signal-safe: write, reboot(2), _exit. What stays mapped and was not finished is the guardian's to remove. */
 static void on_alarm(int sig)
 {
 	(void)sig;
