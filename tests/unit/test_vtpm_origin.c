@@ -184,7 +184,7 @@ static void test_other_creator(void **state)
 	m->creation_mask &= ~(UINT32_C(1) << BOOT_CAP);
 	seal_evil(m);
 	expect_refused(m, "other PCRs");
-	for (size_t i = 0; i < m->b.creation_data.len - 2; i++)
+	for (size_t i = 0; i + 11 <= m->b.creation_data.len; i++)
 		if (memcmp(m->b.creation_data.data + i, "cryptattest", 11) == 0)
 			m->b.creation_data.data[i] = 'C';
 	expect_refused(m, "another program");
