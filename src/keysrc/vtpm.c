@@ -47,6 +47,9 @@ static bool may_try_again(const struct tpm_lockout *l)
 
 static int unseal_with_pin(const struct sealed_request *r, const struct sealed_blob *b, struct sealed_answer *ret, struct err **err)
 {
+	/* A PIN that cannot help is not asked for: least of all by a system that is not the one it was set in. */
+	if (vtpm_ready(r->vtpm, r->rules, b, r->need_origin, err) < 0)
+		return -1;
 	for (unsigned int i = 0;; i++) {
 		_cleanup_secret_ struct secret *pin = NULL;
 		_cleanup_err_ struct err *e = NULL;

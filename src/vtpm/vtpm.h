@@ -86,6 +86,9 @@ enum sealed_origin {
 int vtpm_unseal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, const struct secret *pin, bool need_origin,
 		bool offline, struct sealed_payload *ret, enum sealed_origin *ret_origin, struct err **err);
 
+/* Everything that vtpm_unseal() checks before it needs the PIN or counts a boot: for asking nobody for a PIN that cannot help. */
+int vtpm_ready(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, bool need_origin, struct err **err);
+
 /* Would vtpm_unseal() with need_origin find policy, primary and origin right, and is the baseline the counter's value? false: time to
  * seal anew. An error when that would not help (capped, no signature, no TPM). Changes nothing. */
 int vtpm_current(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, bool *ret, struct err **err);

@@ -132,6 +132,15 @@ int vtpm_unseal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_
 	return 0;
 }
 
+int vtpm_ready(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, bool need_origin, struct err **err)
+{
+	_cleanup_admitted_ struct admitted a = { .object = TPM_LOADED(v->t) };
+
+	if (vtpm_admit(v, r, b, need_origin, &a, err) < 0)
+		return -1;
+	return r->pin ? check_lockout(v, err) : 0;
+}
+
 /* Failures that sealing anew ends. Anything else is no statement about the sealed file. */
 static bool cured_by_sealing(const struct err *e)
 {

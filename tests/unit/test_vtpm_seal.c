@@ -285,6 +285,13 @@ static void test_evicted_primary(void **state)
 	assert_fails(trust(m, &_err), ERR_TPM, "tpm-replaced");
 }
 
+static int ready(struct machine *m, struct err **err)
+{
+	_cleanup_vtpm_ struct vtpm *v = boot_open(swtpm_access(m->s), &m->primary);
+
+	return vtpm_ready(v, &m->r, &m->b, true, err);
+}
+
 static uint32_t failed_tries(struct machine *m)
 {
 	struct vtpm *v = boot_open(swtpm_access(m->s), &m->primary);
@@ -356,6 +363,7 @@ static void test_lockout(void **state)
 	seal(m, "1234");
 	boot_system(m->s, "new system");
 	clear_lockout(m);
+	assert_fails(ready(m, &_err), ERR_TPM, "policy");
 	for (int i = 0; i < 5; i++)
 		assert_fails(unseal(m, "wrong", true, false, &_err), ERR_TPM, "policy");
 	assert_int_equal(failed_tries(m), 0);
@@ -363,8 +371,10 @@ static void test_lockout(void **state)
 	v = boot_open(swtpm_access(m->s), &m->primary);
 	assert_ok(tpm_lockout(vtpm_tpm(v), &l, &_err));
 	vtpm_close(v);
+	assert_ok(ready(m, &_err));
 	for (uint32_t i = 0; i < l.max_tries; i++)
 		assert_fails(unseal(m, "wrong", true, false, &_err), ERR_TPM, "tpm-auth");
+	assert_fails(ready(m, &_err), ERR_TPM, "tpm-lockout");
 	assert_fails(unseal(m, "1234", true, false, &_err), ERR_TPM, "tpm-lockout");
 	assert_int_equal(failed_tries(m), l.max_tries);
 	/* An object without a PIN is not concerned. */
