@@ -140,6 +140,14 @@ int sidecar_read(const struct unlock_env *env, const struct config_volume *v, st
 	return fd_read_all(fd, v->sealed, SEALED_FILE_MAX, ERR_TPM, ret, ret_len, err);
 }
 
+/* The descriptor of a mount only names it, syncfs() wants one that is open. */
+static int sync_mounted(int mounted)
+{
+	_cleanup_close_ int fd = openat(mounted, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : syncfs(fd);
+}
+
 int sidecar_write(const struct unlock_env *env, const struct config_volume *v, const char *text, struct err **err)
 {
 	_cleanup_close_ int mounted = -1;
@@ -158,7 +166,7 @@ int sidecar_write(const struct unlock_env *env, const struct config_volume *v, c
 	if (rc == 0)
 		rc = file_write_atomic(dir, relative(v), text, strlen(text), 0600, err);
 	/* vfat answers fsync of a directory without having written all of it. */
-	if (rc == 0 && mounted >= 0 && syncfs(mounted) < 0)
+	if (rc == 0 && mounted >= 0 && sync_mounted(mounted) < 0)
 		rc = err_set_errno(err, ERR_TPM, "sealed-write", errno, "sync");
 	if (rc == 0)
 		return 0;
