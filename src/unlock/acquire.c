@@ -44,6 +44,15 @@ enum patience {
 	UNTIL_DEADLINE,
 };
 
+/* fallback-after is for a broker that is away. One that has answered has the whole deadline: an answer that did not come to an end, or a key of
+ * ours that was not ready, is no reason to fall back and none yet to give up. */
+static bool worth_more_time(const struct err *why)
+{
+	enum err_class c = err_class(why);
+
+	return c == ERR_UNREACHABLE || c == ERR_INDETERMINATE || (c == ERR_TIMEOUT && !clock_cancelled());
+}
+
 /* What ends it for every job that waits for this source: they fail with a copy of the same error, fall back, or wait on. Takes why. */
 static void end_for_all(struct run *run, const char *source, const char *step, uint64_t since_ns, enum patience p, struct err *why)
 {
@@ -55,7 +64,7 @@ static void end_for_all(struct run *run, const char *source, const char *step, u
 		job->step = step;
 		if (may_fall_back(job, why))
 			fall_back(run, job, since_ns, copy_of(why));
-		else if (p == UNTIL_DEADLINE || err_class(why) != ERR_UNREACHABLE)
+		else if (p == UNTIL_DEADLINE || !worth_more_time(why))
 			job_fail(job, copy_of(why));
 	}
 	err_free(why);
