@@ -4,7 +4,8 @@
 #include "base/log.h"
 #include "unlock/binding.h"
 
-#define TPM_MS 30000 /* for all that a run asks of it; a command takes 20 to 200 ms */
+#define TPM_MS 60000 /* for all that a run asks of it; a command takes 20 to 200 ms */
+#define PROVE_MS 30000
 
 bool machine_tpm_present(const struct unlock_env *env)
 {
@@ -27,13 +28,23 @@ int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struc
 
 	if (m->trusted)
 		return 0;
-	if (machine_tpm_open(env, m, err) < 0 || vtpm_prove(env, m->vtpm, deadline_in_ms(TPM_MS), &r, err) < 0 ||
+	if (machine_tpm_open(env, m, err) < 0 || vtpm_prove(env, m->vtpm, deadline_in_ms(PROVE_MS), &r, err) < 0 ||
 	    vtpm_trust(m->vtpm, &r.srk, err) < 0)
 		return -1;
 	log_debug("the TPM is trusted: %s", r.summary);
 	m->trusted = true;
 	m->proved = r.proved;
 	return 0;
+}
+
+int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
+{
+	const char *stated = env->config->vtpm.srk_name;
+	struct tpm_name name;
+
+	if (m->trusted || !stated)
+		return 0;
+	return tpm_name_parse(stated, &name, err) < 0 ? -1 : vtpm_trust(m->vtpm, &name, err);
 }
 
 void machine_tpm_close(struct machine_tpm *m)

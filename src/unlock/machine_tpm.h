@@ -24,6 +24,9 @@ int machine_tpm_open(const struct unlock_env *env, struct machine_tpm *m, struct
  * must hold besides. ERR_CONFIG "srk-name" when nothing says which primary is ours; ERR_TPM, and what the binding gives.
  */
 int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
+/* For the cap, which needs no trust: a session to the primary that the configuration states, when it states one; proves nothing about
+ * whose vTPM that is. The TPM must be open. */
+int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
 void machine_tpm_close(struct machine_tpm *m);
 
 #endif

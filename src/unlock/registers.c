@@ -48,9 +48,9 @@ static int open_pcr(const struct unlock_env *env, struct machine_tpm *m, struct 
 	r->pcr = (unsigned int)env->config->vtpm.cap_pcr;
 	if (machine_tpm_open(env, m, err) < 0)
 		return -1;
-	/* Where the configuration lets us know which TPM is ours the values come from it. Another one must be capped as well. */
-	if (env->config->vtpm.present && !m->trusted && machine_tpm_trust(env, m, &e) < 0)
-		log_debug("cap: the TPM is not proved: %s", err_message(e));
+	/* Values of the TPM that we know are better than any; but another one, new or cleared, must be capped as well. */
+	if (machine_tpm_salt(env, m, &e) < 0)
+		log_warning("cap: %s: capping this TPM without a session that proves it", err_message(e));
 	r->tpm = vtpm_tpm(m->vtpm);
 	return read_pcr(r, err);
 }

@@ -287,7 +287,8 @@ check "no TPM to fall back to: exit 8, and the broker is named too" eval '[ $cod
 mv away root/dev/tpm-swtpm
 
 # --- a boot that fails caps before anybody gets a shell (P2)
-mkdir -p root/etc
+mkdir -p root/proc
+echo "root=/dev/mapper/root" >root/proc/cmdline
 : >root/etc/initrd-release
 config now kbs
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/now.conf
