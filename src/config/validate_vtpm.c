@@ -191,6 +191,10 @@ static int check_mode(const struct config *c, const struct config_section *s, co
 		return config_fail(s, "mode", 0, err, "mode = %s needs sealed, the file of the sealed secret", mode);
 	if (!c->vtpm.pcrs && !c->vtpm.signer)
 		return config_fail(vtpm_section(c), NULL, 0, err, "[vtpm] has neither pcrs nor signer: a secret sealed without PCRs opens for any system");
+	/* The broker's secret and the sealed one open keyslots of their own. */
+	if (v->mode == MODE_KBS_OR_VTPM && (v->keyslot >= 0 || v->header_id))
+		return config_fail(s, v->header_id ? "header-id" : "keyslot", 0, err,
+				   "%s pins one keyslot, mode = kbs-or-vtpm uses two: pin vk-id", v->header_id ? "header-id" : "keyslot");
 	if (v->mode == MODE_KBS_OR_VTPM && c->deadline_ms && c->vtpm.fallback_after_ms >= c->deadline_ms)
 		return config_fail(vtpm_section(c), "fallback-after", 0, err,
 				   "fallback-after is not shorter than deadline: the vTPM would never be reached");

@@ -2,7 +2,6 @@
 #include "unlock/cap.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -11,48 +10,6 @@
 
 #define LOCK_WAIT_MS 60000
 #define EVENT_MAX (64 * 1024)
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct cap_volume *)a)->name, ((const struct cap_volume *)b)->name);
-}
-
-int cap_event(struct cap_volume *v, size_t n, struct buf *out, struct err **err)
-{
-	buf_puts(out, "cryptattest:cap:v1\n");
-	if (n)
-		qsort(v, n, sizeof(*v), by_name);
-	for (size_t i = 0; i < n; i++)
-		buf_printf(out, "%s %s %s\n", v[i].name, v[i].uuid, v[i].vk_id);
-	if (!n)
-		buf_puts(out, "-\n");
-	return buf_check(out, err);
-}
-
-int cap_outcome_event(const char *outcome, struct buf *out, struct err **err)
-{
-	buf_printf(out, "cryptattest:outcome:v1 %s\n", outcome);
-	return buf_check(out, err);
-}
-
-const char *cap_outcome(const struct cap_volume *v, size_t n)
-{
-	/* From the weakest. Whatever no broker and no TPM gave was given by hand. */
-	static const char *const words[] = { "recover", "vtpm", "kbs", "kbs+vtpm", "none" };
-	size_t worst = ARRAY_SIZE(words) - 1;
-
-	for (size_t i = 0; i < n; i++) {
-		size_t w = 1;
-
-		while (w + 1 < ARRAY_SIZE(words) && !text_eq(words[w], v[i].source))
-			w++;
-		if (w + 1 == ARRAY_SIZE(words))
-			w = 0;
-		if (w < worst)
-			worst = w;
-	}
-	return words[worst];
-}
 
 static int no_register(const struct unlock_env *env, struct cap *c, struct err **err)
 {

@@ -307,6 +307,47 @@ boot
 run pin unlock root
 check "a file sealed without a PIN, pin = yes: exit 8" eval '[ $code = 8 ] && id_is sealed-pin'
 
+
+# --- a PIN: on a terminal alone, with what a wrong one costs
+"$seal_tool" seal /etc/pin.conf root raw vtpm.pass 1234 >pin.sealed || bail "nothing sealed"
+sed 's/^sealed = .*/sealed = \/boot\/pin.sealed/' root/etc/pin.conf >root/etc/asks.conf
+cp pin.sealed root/boot/pin.sealed
+# typed LINE...: an unlock with a terminal of its own, on which these lines are typed
+typed() {
+	for line in "$@"; do
+		sleep 0.7
+		echo "$line"
+	done | timeout 60 script -qec "$agent unlock root --config /etc/asks.conf" /dev/null >out 2>&1
+	code=$?
+	tr -d '\r' <out >err
+}
+# Each restart of a TPM that was not told to shut down counts as a wrong try.
+many_tries() {
+	tpm2_dictionarylockout -c >/dev/null 2>&1 && tpm2_dictionarylockout -s -n 100 -t 10 -l 10 >/dev/null 2>&1 || bail "no lockout parameters"
+}
+if command -v script >/dev/null; then
+	many_tries
+	boot
+	typed 1234
+	check "PIN: tries left are shown before it is asked for" grep -q "PIN for root ([0-9]* of [0-9]* tries are left before the TPM locks)" err
+	check "the right PIN opens, and is not echoed" eval '[ $code = 0 ] && is_open vtpm && ! grep -q 1234 err'
+	boot
+	typed wrong 1234
+	check "a wrong PIN is asked for again, with one try less" eval '[ $code = 0 ] && is_open vtpm &&
+		[ "$(sed -n "s/.*PIN for root (\([0-9]*\) of.*/\1/p" err | sort -u | wc -l)" = 2 ]'
+	boot
+	typed wrong wrong wrong
+	check "three wrong ones: exit 8" eval '[ $code = 8 ] && nothing_open && grep -qF "[tpm-auth]" err'
+	tpm2_dictionarylockout -s -n 1 -t 1000 -l 1000 >/dev/null 2>&1
+	boot
+	typed 1234
+	check "a TPM that is locked says so before a PIN is typed: exit 8" eval '[ $code = 8 ] && nothing_open && grep -qF "[tpm-lockout]" err && ! grep -q "PIN for" err'
+	many_tries
+fi
+boot
+run asks unlock root
+check "no terminal: exit 2" eval '[ $code = 2 ] && nothing_open'
+
 # --- what does not open
 boot "another kernel"
 run vtpm unlock root
