@@ -39,10 +39,11 @@ enum {
 	OPT_NV = 1 << 23,      /* nv-indices, owner-auth-file */
 	OPT_NEXT = 1 << 24, /* kernel, initrd, cmdline, uki */
 	OPT_SIGN = 1 << 25, /* sign, version */
+	OPT_REMITS = 1 << 26,
 };
 
 struct cli_opts {
-	bool json, all, boot, timings, pins, check, show, force, nv_indices, debug, quiet;
+	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
 	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
 	const char *document, *kbs_part, *owner_auth_file, *pin_file;
@@ -98,6 +99,7 @@ int cmd_enroll(struct cli *cli);
 int cmd_wipe(struct cli *cli);
 int cmd_attest(struct cli *cli);
 int cmd_evidence(struct cli *cli);
+int cmd_doctor(struct cli *cli);
 int cmd_explain(struct cli *cli);
 int cmd_predict(struct cli *cli);
 int cmd_status(struct cli *cli);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/explain.h"
 #include "evidence/evidence.h"
 #include "luks/volume.h"
 #include "tee/tee.h"
@@ -13,19 +14,7 @@
 #include "unlock/header_policy.h"
 #include "wire/json.h"
 
-struct finding {
-	const char *step;
-	bool ok;
-	char text[400], hint[300];
-};
-
-struct plan {
-	struct finding items[16];
-	size_t n;
-	char uuid[37];
-};
-
-static void add(struct plan *p, const char *step, bool ok, const char *text, const char *hint)
+void plan_add(struct plan *p, const char *step, bool ok, const char *text, const char *hint)
 {
 	struct finding *f = &p->items[p->n];
 
@@ -38,9 +27,9 @@ static void add(struct plan *p, const char *step, bool ok, const char *text, con
 	snprintf(f->hint, sizeof(f->hint), "%s", hint);
 }
 
-static void add_err(struct plan *p, const char *step, struct err *err)
+void plan_add_err(struct plan *p, const char *step, struct err *err)
 {
-	add(p, step, false, err_message(err), err_hint_text(err));
+	plan_add(p, step, false, err_message(err), err_hint_text(err));
 	err_free(err);
 }
 
@@ -53,10 +42,10 @@ static void explain_header(struct plan *p, const struct config_volume *v, const 
 	char text[160];
 
 	if (luks_inspect(dev, &policy, &h, &found, &err) < 0) {
-		add_err(p, "header", err);
+		plan_add_err(p, "header", err);
 	} else {
 		snprintf(text, sizeof(text), "passes profile %s (UUID %s)", policy.profile == LUKS_STRICT ? "strict" : "compat", h.uuid);
-		add(p, "header", true, text, "");
+		plan_add(p, "header", true, text, "");
 		snprintf(p->uuid, sizeof(p->uuid), "%s", h.uuid);
 	}
 	luks_findings_clear(&found);
@@ -70,25 +59,21 @@ static void explain_device(struct cli *cli, struct plan *p, const struct config_
 	char text[sizeof(((struct finding *)0)->text)];
 
 	if (device_find(cli->root_fd, v->device, cli->platform->allow_file_devices, &dev, &err) < 0) {
-		add_err(p, "device", err);
+		plan_add_err(p, "device", err);
 		return;
 	}
 	snprintf(text, sizeof(text), "%.120s is %.240s", v->device, dev.path);
-	add(p, "device", true, text, "");
+	plan_add(p, "device", true, text, "");
 	explain_header(p, v, &dev);
 	device_close(&dev);
 }
 
-static void explain_source(struct plan *p, const struct config *c, const struct config_volume *v)
+/* The broker's addresses and what it is trusted by; what happens without an answer is said by explain_rules(). */
+static void explain_broker(struct plan *p, const struct config *c, const struct config_volume *v)
 {
 	_cleanup_buf_ struct buf t = BUF_INIT(4096);
-	const struct config_kbs *k;
+	const struct config_kbs *k = config_find_kbs(c, v->source_name);
 
-	if (v->mode == MODE_MANUAL) {
-		add(p, "source", true, "mode = manual: only `cryptattest recover` opens it", "");
-		return;
-	}
-	k = config_find_kbs(c, v->source_name);
 	buf_printf(&t, "%s from %s:%u: ", v->secret, v->file, v->line);
 	if (!k) {
 		buf_printf(&t, "%s", text_eq(v->source_name, "file") ? "a key file on this system" : "asked on the terminal, never at boot");
@@ -96,10 +81,50 @@ static void explain_source(struct plan *p, const struct config *c, const struct 
 		buf_printf(&t, "key broker%s", strv_len(k->urls) > 1 ? "s, in this order:" : "");
 		for (char **u = k->urls; *u; u++)
 			buf_printf(&t, " %s", *u);
-		buf_printf(&t, "; trusted by %s; no fallback: when it says no, or cannot be reached by the deadline, the volume stays closed",
-			   k->pins && *k->pins ? "pinned key" : "CA file and server name");
+		buf_printf(&t, "; trusted by %s%s", k->pins && *k->pins ? "pinned key" : "CA file and server name",
+			   v->mode == MODE_KBS ?
+				   "; no fallback: when it says no, or cannot be reached by the deadline, the volume stays closed" :
+				   "");
 	}
-	add(p, "source", true, buf_cstr(&t) ? buf_cstr(&t) : "", "");
+	plan_add(p, "source", true, buf_cstr(&t) ? buf_cstr(&t) : "", "");
+}
+
+static void explain_rules(struct plan *p, const struct config *c, const struct config_volume *v)
+{
+	char text[400];
+
+	switch (v->mode) {
+	case MODE_KBS_AND_VTPM:
+		plan_add(p, "rule", true, "mode = kbs+vtpm: both halves are needed, neither alone opens the volume", "");
+		return;
+	case MODE_KBS_OR_VTPM:
+		snprintf(text, sizeof(text),
+			 "mode = kbs-or-vtpm: the broker first; the vTPM only when no broker is reached for %llu s, never after a refusal",
+			 (unsigned long long)c->vtpm.fallback_after_ms / 1000);
+		plan_add(p, "rule", true, text, "");
+		if (c->vtpm.offline_index && c->vtpm.offline_boots) {
+			snprintf(text, sizeof(text), "at most %llu boots by the vTPM after a sealing (offline-boots, %s:%u)",
+				 (unsigned long long)c->vtpm.offline_boots, c->vtpm.file, c->vtpm.line);
+			plan_add(p, "rule", true, text, "");
+		}
+		return;
+	case MODE_VTPM:
+		plan_add(p, "rule", true, "mode = vtpm: no broker is asked; what the TPM releases opens the volume", "");
+		return;
+	default:
+		return;
+	}
+}
+
+static void explain_source(struct plan *p, const struct config *c, const struct config_volume *v)
+{
+	if (v->mode == MODE_MANUAL) {
+		plan_add(p, "source", true, "mode = manual: only `cryptattest recover` opens it", "");
+		return;
+	}
+	if (v->secret)
+		explain_broker(p, c, v);
+	explain_rules(p, c, v);
 }
 
 static void explain_tee(struct cli *cli, struct plan *p)
@@ -111,22 +136,22 @@ static void explain_tee(struct cli *cli, struct plan *p)
 	char text[200];
 
 	if (tee_detect(cli->platform->tees, &te, &tee, &why, &err) < 0) {
-		add_err(p, "evidence", err);
+		plan_add_err(p, "evidence", err);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s: %s", tee->name, tee->summary);
-	add(p, "evidence", true, text, "");
+	plan_add(p, "evidence", true, text, "");
 }
 
 static void explain_identity(struct plan *p, const struct config_volume *v)
 {
 	if (v->vk_id)
-		add(p, "identity", true, "vk-id pinned in the configuration", "");
+		plan_add(p, "identity", true, "vk-id pinned in the configuration", "");
 	else if (v->form == CONF_FORM_RAW)
-		add(p, "identity", true, "nothing pins this volume: whoever can answer as the key broker can swap the disk",
+		plan_add(p, "identity", true, "nothing pins this volume: whoever can answer as the key broker can swap the disk",
 		    "use a secret document, or pin vk-id (cryptattest document --pins)");
 	else
-		add(p, "identity", true, "pinned by the secret document, if the broker holds one", "");
+		plan_add(p, "identity", true, "pinned by the secret document, if the broker holds one", "");
 }
 
 static int print_json(const struct config_volume *v, const struct plan *p, bool usable)
@@ -146,6 +171,15 @@ static int print_json(const struct config_volume *v, const struct plan *p, bool 
 	return code;
 }
 
+static void print_text(const struct config_volume *v, const struct plan *p)
+{
+	printf("%s (%s:%u), mode %s, phase %s\n", v->name, v->file, v->line, config_mode_name(v->mode),
+	       v->phase == PHASE_INITRD ? "initrd" : "system");
+	for (size_t i = 0; i < p->n; i++)
+		printf("  %-9s %s %s%s%s\n", p->items[i].step, p->items[i].ok ? "ok  " : "FAIL", p->items[i].text,
+		       *p->items[i].hint ? "; to do: " : "", p->items[i].hint);
+}
+
 int cmd_explain(struct cli *cli)
 {
 	const struct config_volume *v;
@@ -155,19 +189,19 @@ int cmd_explain(struct cli *cli)
 
 	if (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, cli->opts.args[0], &v, &err) < 0)
 		return cli_fail(err);
+	if (cli->opts.remits)
+		return explain_remits(cli, v);
 	explain_device(cli, &p, v);
 	explain_source(&p, cli->config, v);
 	if (v->mode != MODE_MANUAL && config_find_kbs(cli->config, v->source_name))
 		explain_tee(cli, &p);
+	if (config_mode_uses_vtpm(v->mode))
+		explain_vtpm(cli, &p, v);
 	explain_identity(&p, v);
 	for (size_t i = 0; i < p.n; i++)
 		usable &= p.items[i].ok;
 	if (cli->opts.json)
 		return print_json(v, &p, usable);
-	printf("%s (%s:%u), mode %s, phase %s\n", v->name, v->file, v->line, config_mode_name(v->mode),
-	       v->phase == PHASE_INITRD ? "initrd" : "system");
-	for (size_t i = 0; i < p.n; i++)
-		printf("  %-9s %s %s%s%s\n", p.items[i].step, p.items[i].ok ? "ok  " : "FAIL", p.items[i].text,
-		       *p.items[i].hint ? "; to do: " : "", p.items[i].hint);
+	print_text(v, &p);
 	return fflush(stdout) == 0 ? EXIT_OK : EXIT_INTERNAL;
 }

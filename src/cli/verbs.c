@@ -75,8 +75,15 @@ static const struct verb v_evidence = {
 	"  cryptattest evidence --verify report.bin --vek vcek.der --ca ask_ark.pem",
 	OPT_DECODE | OPT_VERIFY | OPT_JSON | OPT_FORMAT | OPT_REPORT_DATA | OPT_OUTPUT | OPT_TIMINGS | OPT_CONFIG, 0, 0, false, true, cmd_evidence
 };
-static const struct verb v_explain = { "explain", "VOLUME", "what unlock would do, and why", "  cryptattest explain root",
-				       OPT_JSON | OPT_CONFIG, 1, 1, false, false, cmd_explain };
+static const struct verb v_explain = { "explain", "VOLUME", "what unlock would do, and why", "  cryptattest explain root\n  cryptattest explain root --remits",
+				       OPT_REMITS | OPT_JSON | OPT_CONFIG, 1, 1, false, false, cmd_explain };
+static const struct verb v_doctor = {
+	"doctor", "", "is everything there that an unlock needs?",
+	"Configuration, clock, TEE, TPM, sealed files, event log, network from the link to the broker's first answer, and inside an\n"
+	"initramfs the image itself: one line each, with what to do. Asks for no secret and shows no evidence. The exit code is that\n"
+	"of the first failure.\n\n  cryptattest doctor",
+	OPT_JSON | OPT_CONFIG, 0, 0, true, false, cmd_doctor
+};
 static const struct verb v_predict = {
 	"predict", "", "PCR values of the next boot, before the cap",
 	"Starts from this boot's event log, where it leads to the TPM's present values, and computes anew what comes from a file:\n"
@@ -96,7 +103,7 @@ static const struct verb v_config = { "config", "[--check|--show]", "check or sh
 				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };
 
 const struct verb *const verbs[] = { &v_unlock, &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
-				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_predict, &v_status, &v_config, NULL };
+				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_doctor, &v_predict, &v_status, &v_config, NULL };
 
 const struct verb *verb_find(const char *name)
 {

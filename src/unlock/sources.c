@@ -168,19 +168,24 @@ static int choose_key(const char *name, struct key_choice *ret, struct err **err
 	return ret->automatic ? 0 : key_type_by_name(name, &ret->type, err);
 }
 
+struct transport_config source_transport(const struct unlock_env *env, const struct config_kbs *kbs)
+{
+	return (struct transport_config){ .urls = (const char *const *)kbs->urls,
+					  .pins = (const char *const *)kbs->pins,
+					  .ca_pem = kbs->ca_pem,
+					  .server_names = (const char *const *)kbs->server_names,
+					  .proxy = kbs->proxy,
+					  .verify_time_floor = BUILD_EPOCH,
+					  .allow_http = env->platform->allow_http,
+					  .user_agent = "cryptattest/" PACKAGE_VERSION };
+}
+
 int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, struct collector *c, struct deadline d,
 		    struct key_source **ret, struct err **err)
 {
 	struct kbs_params p = {
 		.source = { .name = kbs->name,
-			    .transport = { .urls = (const char *const *)kbs->urls,
-					   .pins = (const char *const *)kbs->pins,
-					   .ca_pem = kbs->ca_pem,
-					   .server_names = (const char *const *)kbs->server_names,
-					   .proxy = kbs->proxy,
-					   .verify_time_floor = BUILD_EPOCH,
-					   .allow_http = env->platform->allow_http,
-					   .user_agent = "cryptattest/" PACKAGE_VERSION },
+			    .transport = source_transport(env, kbs),
 			    .init_data = c->init_data_text,
 			    .init_data_required = c->init_data_required },
 		.transport = env->transport,

@@ -23,6 +23,8 @@ struct collector {
 int collector_init(struct collector *c, const struct unlock_env *env, bool need_init_data, struct err **err);
 void collector_clear(struct collector *c);
 
+/* What the transport child needs to know of one [kbs] section. Borrows from it. */
+struct transport_config source_transport(const struct unlock_env *env, const struct config_kbs *kbs);
 /* Session with one [kbs] section. Key generation starts at once; no traffic. The collector must outlive it. */
 int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, struct collector *c, struct deadline d,
 		    struct key_source **ret, struct err **err);

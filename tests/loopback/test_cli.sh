@@ -49,10 +49,10 @@ tap() {
 : >problems
 
 # --- options: the word after the colon is a value
-verbs="unlock lock recover cap check document enroll wipe attest evidence explain predict status config"
+verbs="unlock lock recover cap check document enroll wipe attest evidence explain doctor predict status config"
 all_options="all boot check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
 	source:main document:f kbs-part:f pin-file:f owner-auth-file:f nv-indices force json status-fd:1 timings kernel:f initrd:f cmdline:c uki:f
-	sign:f version:1"
+	sign:f version:1 remits"
 takes() {
 	case $1 in
 	unlock) echo all boot status-fd timings config ;;
@@ -64,7 +64,8 @@ takes() {
 	wipe) echo source nv-indices owner-auth-file keyslot key-file force config ;;
 	attest) echo source json timings status-fd config ;;
 	evidence) echo decode verify json format report-data output timings config ;;
-	explain) echo json config ;;
+	explain) echo remits json config ;;
+	doctor) echo json config ;;
 	predict) echo kernel initrd cmdline uki sign version output json config ;;
 	status) echo json config ;;
 	config) echo check show crypttab json config ;;

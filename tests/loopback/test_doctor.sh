@@ -1,0 +1,156 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# doctor, explain and predict from the command line: a broker that answers, that is another, that is not there; a TPM that is absent, the
+# right one, capped, in another state, another one; signed policies.
+. "$TOP_SRCDIR/tests/loopback/lib.sh"
+. "$TOP_SRCDIR/tests/lib/swtpm.sh"
+PATH=$PATH:/usr/sbin:/sbin
+for tool in cryptsetup tpm2_pcrextend openssl; do
+	command -v $tool >/dev/null || skip_all "$tool is not installed"
+done
+if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
+agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
+pki=$(cd "$TOP_BUILDDIR" && pwd)/tests/pki
+"$TOP_BUILDDIR/tests/tools/cryptattest-testpki" init "$pki" || bail "no test PKI"
+trap 'swtpm_stop; cleanup' EXIT
+cd "$tmp" || exit 1
+export CRYPTATTEST_TEST_ROOT="$tmp/root"
+mkdir -p root/etc root/dev root/run root/tee root/proc
+echo snp >root/tee/kind
+echo "$pki" >root/tee/pki-dir
+echo root=/dev/mapper/root >root/proc/cmdline
+printf %s correct-horse-battery-staple >pass
+chmod 600 pass
+
+agent() {
+	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
+	code=$?
+}
+# row STATUS ID TEXT: such a line of doctor
+row() {
+	grep -q "^$1 *  $2 *  .*$3" out
+}
+all() {
+	for word; do
+		eval "$word" || {
+			echo "failed: $word"
+			return 1
+		}
+	done
+}
+kbs_conf() { # URL PIN
+	printf '[kbs main]\nurl = %s\npin = %s\n[volume root]\ndevice = /dev/disk\nsecret = main:default/vm/root\n' "$1" "$2" >root/etc/test.conf
+}
+
+# --- the network
+start_kbs ""
+kbs_conf "$url" "$pin"
+agent doctor
+check "a broker that answers" all '[ $code = 0 ]' 'row ok config "sound: 1 volume"' 'row ok clock 20' 'row ok tee snp' 'row ok tcp connected' \
+	'row ok tls "the configured server: sha256//"' 'row ok kbs "answers the first step"' 'row skip tpm "no volume needs one"' '[ ! -s err ]'
+agent doctor --json
+check "the same as JSON" all '[ $code = 0 ]' 'grep -q "\"id\": \"kbs\"" out' 'grep -q "\"ok\": true" out' 'grep -q "\"exit\": 0" out'
+kbs_conf "$url" sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+agent doctor
+check "another server than the configured one: exit 10" all '[ $code = 10 ]' 'row ok tcp connected' 'row fail tls "to do: "' 'row skip kbs "not reached"'
+kbs_conf https://127.0.0.1:1 "$pin"
+agent doctor
+check "nobody listens: exit 5" all '[ $code = 5 ]' 'row ok dns' 'row fail tcp "to do: "' 'row skip tls' 'row skip kbs'
+printf '[kbs main]\nurl = ftp://x\n' >root/etc/test.conf
+agent doctor
+check "a configuration with an error is the first finding: exit 2" all '[ $code = 2 ]' 'row fail config "test.conf:2"' '[ "$(wc -l <out)" = 2 ]'
+
+# --- the TPM
+printf 'MZ' >root/etc/not-pe
+srk=
+conf() { # MODE [LINE...]
+	mode=$1
+	shift
+	{
+		printf '[agent]\nprofile = bare-metal\n[kbs main]\nurl = https://127.0.0.1:1\npin = %s\n[vtpm]\npcrs = 4 9\n' "$pin"
+		[ -z "$srk" ] || printf 'srk-name = %s\n' "$srk"
+		printf '%b' "$vtpm"
+		printf '[volume root]\ndevice = /dev/disk\nmode = %s\nsealed = /boot/root.sealed\n' "$mode"
+		[ "$mode" = vtpm ] || printf 'secret = main:default/vm/root\n'
+		for line; do printf '%s\n' "$line"; done
+	} >root/etc/test.conf
+}
+boot() {
+	swtpm_reboot || bail "no software TPM"
+	tpm2_pcrextend "4:sha256=$(printf %s loader | sha256sum | cut -c1-64)" "9:sha256=$(printf %s "$1" | sha256sum | cut -c1-64)" || bail "no PCRs"
+	rm -rf root/mapper root/run
+	mkdir root/mapper root/run
+}
+vtpm=
+conf vtpm
+agent doctor
+check "no TPM: exit 8" all '[ $code = 8 ]' 'row fail tpm "no TPM"' 'row fail sealed root'
+swtpm_start "$tmp/tpm" || bail "no software TPM"
+echo "$swtpm_path" >root/dev/tpm-swtpm
+truncate -s 20M root/dev/disk
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+boot system
+agent enroll root --source=vtpm --key-file pass
+srk=$(sed -n 's/.*srk-name = \(000b[0-9a-f]*\).*/\1/p' err)
+conf vtpm
+agent enroll root --source=vtpm --key-file pass
+[ $code = 0 ] || bail "enroll: $(cat err)"
+boot system
+agent doctor
+check "a TPM, and a secret that it will unseal" all 'row ok tpm ' 'row ok tpm-banks sha256' 'row ok tpm-srk "the one of srk-name"' \
+	'row ok tpm-lockout "tries left"' 'row warn cap-register "PCR 15 is at zero"' 'row ok sealed "root: its policy holds now"' \
+	'row warn event-log "no event log"'
+agent explain root
+check "explain: sources, rules and the state of the sealed secret" all '[ $code = 0 ]' 'grep -q "rule *ok *mode = vtpm" out' \
+	'grep -q "sealed *ok */boot/root.sealed, written at enrolment, keyslot 1" out' 'grep -q "policy *ok *PCRs 4 9 as they were at the sealing, PCR 15 at zero" out' \
+	'grep -q "pcrs *ok *the policy holds now" out' 'grep -q "origin *ok *proved by" out' '! grep -q FAIL out'
+conf kbs-or-vtpm
+agent explain root
+check "explain: when the TPM is asked at all" all '[ $code = 0 ]' 'grep -q "rule *ok *mode = kbs-or-vtpm: the broker first" out' 'grep -q "never after a refusal" out'
+agent explain root --remits
+check "explain --remits: six lines, and that nothing known covers the initrd" all '[ $code = 0 ]' '[ "$(wc -l <out)" = 7 ]' \
+	'[ "$(sed "s/ *>.*//" out | tr "\n" ,)" = "Root of trust,Endorsement,Measurement,Identity,Trust,Secrets,covers initrd," ]' 'grep -q "covers initrd > NOTHING" out' \
+	'grep -q "Measurement.*PCR 4 9, and PCR 15 at zero" out'
+agent explain root --remits --json
+check "the same as JSON" all '[ $code = 0 ]' 'grep -q "\"root_of_trust\": " out' 'grep -q "\"covers_initrd\": \"NOTHING" out'
+conf vtpm
+tpm2_pcrextend "15:sha256=$(printf %s cap | sha256sum | cut -c1-64)" || bail "no cap"
+agent doctor
+check "after the cap the values are still compared" all '[ $code != 8 ]' 'row ok cap-register "has moved"' 'row ok sealed "for the PCR values of this boot"'
+boot another
+agent doctor
+check "another system: the PCR, and what it most likely was" all '[ $code = 8 ]' 'row fail sealed "root: sealed for other PCR values: probably the initrd (PCR 9)"'
+agent explain root
+check "explain names expected and actual value" all '[ $code = 0 ]' 'grep -q "pcrs *FAIL PCR 9: sealed for [0-9a-f]\{64\}, now [0-9a-f]\{64\}" out' '! grep -q "PCR 4:" out'
+agent unlock root
+check "unlock says it line by line, the likely cause last" all '[ $code = 8 ]' 'grep -q "root: PCR 9: sealed for [0-9a-f]\{64\}, now [0-9a-f]\{64\}" err' \
+	'tail -n 1 err | grep -q "probably the initrd (PCR 9).*\[policy\]"'
+swtpm_replace
+boot system
+agent doctor
+check "another TPM" all '[ $code = 8 ]' 'row fail tpm-srk "another TPM, or it was cleared"'
+
+# --- predict
+agent predict
+check "without an event log nothing is known but the cap register: exit 8" all '[ $code = 8 ]' 'grep -q "^sha256:9 *cannot be known: this boot has no event log" out' \
+	'grep -q "^sha256:15 *0\{64\} *the cap register" out' 'grep -q "\[predict-unknown\]" err'
+agent predict --uki root/etc/not-pe
+check "no PE image: exit 2" all '[ $code = 2 ]' 'grep -q "\[predict-file\]" err'
+agent predict --uki root/etc/not-pe --initrd x
+check "a unified kernel image has its own initrd: exit 2" all '[ $code = 2 ]' 'grep -q "\[usage\]" err'
+openssl genrsa -out signer.key 2048 2>/dev/null
+openssl rsa -in signer.key -pubout -out root/etc/signer.pem 2>/dev/null
+openssl genrsa -out other.key 2048 2>/dev/null
+vtpm='signer = /etc/signer.pem\nversion-index = 0x01800010\n'
+conf vtpm
+"$TOP_BUILDDIR/tests/tools/uki" >next.efi || bail "no image"
+agent predict --uki next.efi --sign signer.key --version 3 --output sig.json
+check "a signature over both states of PCR 11" all '[ $code = 0 ]' '[ ! -s out ]' '[ "$(grep -o "\"pol\"" sig.json | wc -l)" = 2 ]' 'grep -q "\"version\":3" sig.json'
+agent predict --uki next.efi --sign signer.key
+check "version-index wants a version: exit 2" all '[ $code = 2 ]' 'grep -q "\[version\]" err'
+agent predict --uki next.efi --sign other.key --version 3
+check "not the key of signer: exit 2" all '[ $code = 2 ]' 'grep -q "\[signer\]" err' '[ ! -s out ]'
+agent predict --uki next.efi --json
+check "JSON: state and value by PCR" all '[ $code = 8 ]' 'grep -q "\"phases\": \"unknown\"" out' 'grep -q "\"state\": \"changes\"" out'
+check "no output holds the passphrase" sh -c '! grep -rqF correct-horse-battery-staple out err'
+echo "1..$count"
