@@ -84,6 +84,25 @@ static void own_trouble_is_no_way_out_of_a_refusal(void **state)
 	}
 }
 
+/* The deadline can be moved: what was answered before the first one outweighs silence until the second (contracts.md 4). */
+static void a_moved_deadline_forgets_nothing(void **state)
+{
+	struct retry r;
+
+	retry_init(&r, 1, &kbs_intervals_default, never);
+	note(&r, &odd, 0);
+	for (int i = 0; i < 2; i++) {
+		_cleanup_err_ struct err *e = NULL;
+
+		assert_int_equal(retry_deadline(&r, &e), -1);
+		assert_int_equal(err_class(e), ERR_INDETERMINATE);
+		assert_string_equal(err_id(e), "kbs-answer");
+		assert_string_equal(err_message(e), "the deadline passed: url 0");
+		note(&r, &unreachable, 0);
+	}
+	retry_free(&r);
+}
+
 static void rotation_pauses_once_a_round(void **state)
 {
 	struct retry r;
@@ -367,7 +386,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_url_backs_off),
-		cmocka_unit_test(rotation_pauses_once_a_round), cmocka_unit_test(own_trouble_is_no_way_out_of_a_refusal),
+		cmocka_unit_test(rotation_pauses_once_a_round), cmocka_unit_test(a_moved_deadline_forgets_nothing), cmocka_unit_test(own_trouble_is_no_way_out_of_a_refusal),
 		cmocka_unit_test(retry_after_holds_one_url_back),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(gravest_counts_at_the_deadline),

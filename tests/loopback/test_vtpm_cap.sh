@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# The cap: which events go where, compared with tpm2-tools; what it closes; registers that fail; a boot that fails; SIGKILL between any two
+# steps leaves nothing public, and the boot script's cap closes the register.
+. "$TOP_SRCDIR/tests/loopback/vtpm.sh"
+
+# --- the cap
+boot
+run vtpm unlock root
+check "an unlock caps: every bank of PCR 15" eval '[ $code = 0 ] && ! zero sha256:15 && ! zero sha384:15 && grep -q "\"cap\":\"done\"" $record'
+extend14() { # TEXT: the same into PCR 14, by tpm2-tools
+	printf "$1" >event
+	tpm2_pcrextend "14:sha256=$(sha256sum event | cut -d' ' -f1),sha384=$(sha384sum event | cut -d' ' -f1)"
+}
+same_as_14() {
+	[ "$(pcr sha256:15)" = "$(pcr sha256:14)" ] && [ "$(pcr sha384:15)" = "$(pcr sha384:14)" ]
+}
+extend14 "cryptattest:cap:v1\nroot $uuid $vk_id\n"
+extend14 "cryptattest:outcome:v1 vtpm\n"
+check "with the events that the manual names" same_as_14
+before=$(pcr sha256:15)
+rm -rf root/run root/mapper/*
+mkdir root/run
+run vtpm unlock root
+check "capped: exit 12, whatever the record lost" eval '[ $code = 12 ] && nothing_open && id_is capped'
+run vtpm cap
+check "cap again: in place already, nothing moves" eval '[ $code = 0 ] && grep -q "in place already" err && [ "$(pcr sha256:15)" = "$before" ]'
+meets unreachable
+config now kbs-or-vtpm
+run now unlock root
+check "kbs-or-vtpm after the cap: exit 12" eval '[ $code = 12 ] && nothing_open'
+meets reachable
+config now kbs
+run now unlock root
+check "mode kbs opens after the cap, and caps no second time" eval '[ $code = 0 ] && is_open kbs && [ "$(pcr sha256:15)" = "$before" ]'
+boot
+run vtpm cap
+extend14 "cryptattest:cap:v1\n-\n"
+extend14 "cryptattest:outcome:v1 none\n"
+check "cap alone: no volume, outcome none" eval '[ $code = 0 ] && same_as_14 && grep -q "\"cap\":\"done\"" $record'
+boot
+run vtpm recover root --key-file kbs.pass
+extend14 "cryptattest:cap:v1\nroot $uuid $vk_id\n"
+extend14 "cryptattest:outcome:v1 recover\n"
+check "recover caps and says so" eval '[ $code = 0 ] && same_as_14'
+boot
+config off vtpm
+sed -i 's/^\[agent\]/&\ncap = off/' root/etc/off.conf
+run off unlock root
+check "cap = off: no register moves" eval '[ $code = 0 ] && zero sha256:15 && grep -q "\"cap\":\"off\"" $record'
+mkdir -p root/sys/devices/virtual/misc/tdx_guest/measurements
+head -c 48 /dev/zero >root/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384
+boot
+run vtpm unlock root
+check "a register that does not become what it must: exit 12, nothing public, one line" \
+	eval '[ $code = 12 ] && nothing_open && id_is cap-readback && [ "$(wc -l <err)" = 1 ] && grep -q "\"cap\":\"failed\"" $record'
+rm -r root/sys
+mv root/dev/tpm-swtpm away
+config required kbs
+sed -i 's/^\[agent\]/&\ncap = required/' root/etc/required.conf
+boot
+run required unlock root
+check "cap = required without a register: exit 12, one line" eval '[ $code = 12 ] && nothing_open && [ "$(wc -l <err)" = 1 ] && id_is cap-no-register'
+printf '[agent]\ncap = auto\n' >root/etc/empty.conf
+run empty cap
+check "cap without volumes and without a TPM" eval '[ $code = 0 ] && grep -q "\"cap\":\"none\"" $record'
+config now kbs-or-vtpm
+meets unreachable
+config now kbs-or-vtpm
+run now unlock root
+check "no TPM to fall back to: exit 8, and the broker is named too" eval '[ $code = 8 ] && id_is tpm-absent && grep -q "no answer from the broker" err'
+mv away root/dev/tpm-swtpm
+
+# --- a boot that fails caps before anybody gets a shell (P2)
+mkdir -p root/proc
+echo "root=/dev/mapper/root" >root/proc/cmdline
+: >root/etc/initrd-release
+config now kbs
+sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/now.conf
+boot
+run now unlock --all --boot
+extend14 "cryptattest:cap:v1\n-\n"
+extend14 "cryptattest:outcome:v1 none\n"
+check "unlock --boot that fails: capped, outcome none" eval '[ $code = 5 ] && same_as_14 && grep -q "\"cap\":\"done\"" $record'
+config pin vtpm "" "pin = yes"
+sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/pin.conf
+boot
+run pin unlock --all --boot
+check "a PIN is not asked for on the host's console: exit 2" eval '[ $code = 2 ] && nothing_open && grep -qF "[pin-at-boot]" err'
+rm root/etc/initrd-release
+
+# --- SIGKILL at every event, and between them in the cap
+config vtpm vtpm
+boot
+"$seal_tool" seal /etc/vtpm.conf root raw vtpm.pass >root/boot/root.sealed || bail "nothing sealed"
+killed() { # N WHEN: sets at and code
+	boot
+	"$bin/killat" "$1" 9 "$2" "$agent" unlock root --config /etc/vtpm.conf >result 2>err || bail "$(cat err)"
+	at=$(sed 's/^at=\([^ ]*\) .*/\1/' result)
+	code=$(sed 's/.*exit=//' result)
+}
+closed_after() { # nothing public, or a run that was over; then the boot script's cap, once and for all
+	[ "$code" != 137 ] || nothing_open || return 1
+	run vtpm cap
+	[ $code = 0 ] && ! zero sha256:15 && ! zero sha384:15 || return 1
+	before=$(pcr sha256:15)
+	run vtpm cap
+	[ $code = 0 ] && [ "$(pcr sha256:15)" = "$before" ] || return 1
+	rm -rf root/mapper/* root/run/cryptattest
+	run vtpm unlock root
+	[ $code = 12 ] && nothing_open
+}
+seen=
+n=0
+while killed $n at-once && [ "$at" != end ]; do
+	seen="$seen $at"
+	[ "$at" != cap.start ] || cap_at=$n
+	check "SIGKILL at event $n ($at): nothing public, and cap closes the register" closed_after
+	n=$((n + 1))
+done
+check "unseal, cap and publish were among them" eval 'case $seen in *" unseal.start"*" cap.start"*" publish.start"*) ;; *) false ;; esac'
+for delay in 1000 3000 6000 10000 15000 20000 30000 50000; do
+	killed "$cap_at" $delay
+	check "SIGKILL $delay microseconds after cap.start (exit $code)" closed_after
+done
+plan $count
