@@ -32,7 +32,7 @@ static int name_digest(uint16_t alg, enum digest_alg *ret, struct err **err)
 static int name_of(uint16_t alg, const uint8_t *area, size_t len, struct tpm_name *ret, struct err **err)
 {
 	uint8_t digest[DIGEST_MAX];
-	enum digest_alg d;
+	enum digest_alg d = DIGEST_SHA256; /* GCC does not see that a failure comes back as such */
 
 	if (name_digest(alg, &d, err) < 0 || digest_bytes(d, area, len, digest, err) < 0)
 		return -1;
