@@ -13,7 +13,7 @@ boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio xz-utils s
 all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl strace iproute2
 	debhelper dh-apparmor lintian dpkg-dev rpm apparmor bash"
 # tang-common has the server without a unit that would start it.
-bench="$build libcmocka-dev cryptsetup-bin openssl strace clevis tang-common jose curl socat swtpm tpm2-tools libtss2-tcti-swtpm0"
+bench="$build libcmocka-dev cryptsetup-bin openssl strace clevis clevis-tpm2 tang-common jose curl socat swtpm tpm2-tools libtss2-tcti-swtpm0"
 
 case ${1-} in
 build) wanted=$build ;;

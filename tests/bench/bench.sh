@@ -66,10 +66,12 @@ printf 'cryptattest bench: %s, %s processors, kernel %s, %s; median of %s runs, 
 	"$(openssl version | cut -d' ' -f1-2)" "$RUNS" "$(cut -d' ' -f1 /proc/loadavg)"
 . "$TOP_SRCDIR/tests/bench/agent.sh"
 . "$TOP_SRCDIR/tests/bench/peer.sh"
+. "$TOP_SRCDIR/tests/bench/sealed.sh"
 . "$TOP_SRCDIR/tests/bench/initramfs.sh"
 
 bench_agent || exit 1
 bench_peer || exit 1
+bench_sealed || exit 1
 heading "Initramfs"
 bench_initramfs || exit 1
 heading "Server: cryptattest-kbs"
@@ -79,5 +81,3 @@ if [ -x "$BENCH/kbsd_bench" ]; then
 else
 	plain "all figures" "not measured: configured without cryptattest-kbs or cmocka"
 fi
-heading "Not in this release"
-plain "sealed path on swtpm against clevis tpm2" "not in this release: the vTPM source comes later"

@@ -141,10 +141,12 @@ static void note_event(struct command *c, unsigned int run, struct phases *p, co
 	}
 	if (strcmp(phase, "auth") == 0)
 		p->auth_end = ms;
-	if (strcmp(phase, "get") == 0 && !p->secret) {
+	if ((strcmp(phase, "get") == 0 || strcmp(phase, "unseal") == 0) && !p->secret) {
 		p->secret = true;
 		figure_add(c, run, "to-secret", ms - p->begin);
 	}
+	if (strcmp(phase, "open") == 0)
+		figure_add(c, run, "to-open", ms - p->begin);
 	/* The last request of the child is answered; it lives until the end. */
 	if (strcmp(phase, "cap") == 0)
 		note_child_memory(c, run, pid);
