@@ -40,10 +40,12 @@ enum {
 	OPT_NEXT = 1 << 24, /* kernel, initrd, cmdline, uki */
 	OPT_SIGN = 1 << 25, /* sign, version */
 	OPT_REMITS = 1 << 26,
+	OPT_PREPARE = 1 << 27,
+	OPT_PEER = 1 << 28,
 };
 
 struct cli_opts {
-	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, debug, quiet;
+	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, prepare, peer, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
 	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
 	const char *document, *kbs_part, *owner_auth_file, *pin_file;
@@ -90,6 +92,7 @@ struct unlock_env cli_env(const struct cli *cli);
 int cli_put(const char *text);
 
 int cmd_unlock(struct cli *cli);
+int cmd_key(struct cli *cli);
 int cmd_lock(struct cli *cli);
 int cmd_recover(struct cli *cli);
 int cmd_cap(struct cli *cli);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* unlock, recover, lock, cap: the verbs with effects. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "keysrc/keysrc.h"
 #include "unlock/exitcode.h"
 #include "unlock/guardian.h"
+#include "unlock/handout.h"
 
 static int run(struct cli *cli, const struct unlock_options *opt)
 {
@@ -23,7 +25,7 @@ static int run(struct cli *cli, const struct unlock_options *opt)
 
 int cmd_unlock(struct cli *cli)
 {
-	struct unlock_options opt = { .names = cli->opts.args, .all = cli->opts.all, .boot = cli->opts.boot };
+	struct unlock_options opt = { .names = cli->opts.args, .all = cli->opts.all, .boot = cli->opts.boot, .prepare = cli->opts.prepare };
 	struct err *err = NULL;
 
 	if (cli->opts.all == (cli->opts.n_args > 0)) {
@@ -32,6 +34,26 @@ int cmd_unlock(struct cli *cli)
 		return cli_fail(err);
 	}
 	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+		return cli_fail(err);
+	return run(cli, &opt);
+}
+
+int cmd_key(struct cli *cli)
+{
+	char name[64];
+	char *names[] = { name, NULL };
+	struct unlock_options opt = { .names = cli->opts.n_args ? cli->opts.args : names, .key = true, .boot = cli->opts.boot };
+	struct err *err = NULL;
+
+	if (cli->opts.peer == (cli->opts.n_args > 0)) {
+		err_set(&err, ERR_CONFIG, "usage", cli->opts.peer ? "--peer and a volume name exclude each other" :
+								    "which volume? name one, or say --peer");
+		return cli_fail(err);
+	}
+	/* The trial mapping is private, and must not outlive us. */
+	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+		return cli_fail(err);
+	if (cli->opts.peer && handout_peer(STDOUT_FILENO, name, &err) < 0)
 		return cli_fail(err);
 	return run(cli, &opt);
 }

@@ -73,10 +73,50 @@ static const struct config_volume *find_managed(const struct config *config, con
 	return v;
 }
 
+/* We open it: whoever asks crypttab is refused. */
+static void check_refusing_line(const char *file, unsigned int number, const struct line *l, struct buf *problems, bool *failed)
+{
+	_cleanup_free_ char *keyscript = option_value(l->options, "keyscript", failed);
+
+	if (!keyscript)
+		buf_printf(problems,
+			   "%s:%u: \"%s\" is opened by cryptattest, but this line lets stock tools prompt for it or open it; to do: "
+			   "add keyscript=%s to its options\n",
+			   file, number, l->name, REFUSE_KEYSCRIPT);
+	else if (!text_eq(keyscript, REFUSE_KEYSCRIPT))
+		buf_printf(problems,
+			   "%s:%u: \"%s\" is opened by cryptattest, but this line has keyscript=%s; to do: make it keyscript=%s\n",
+			   file, number, l->name, keyscript, REFUSE_KEYSCRIPT);
+	if (l->key && !text_eq(l->key, "none") && !text_eq(l->key, "-"))
+		buf_printf(problems, "%s:%u: \"%s\" has key file %s, which opens it without our checks; to do: make it \"none\"\n", file,
+			   number, l->name, l->key);
+}
+
+/* opener = crypttab (C12): the audited header, and a passphrase from us alone. */
+static void check_opener_line(const char *file, unsigned int number, const struct line *l, struct buf *problems, bool *failed)
+{
+	_cleanup_free_ char *keyscript = option_value(l->options, "keyscript", failed);
+	_cleanup_free_ char *header = option_value(l->options, "header", failed);
+	_cleanup_free_ char *wanted = text_printf("/run/cryptattest/header/%s", l->name);
+
+	if (!wanted) {
+		*failed = true;
+		return;
+	}
+	if (!header || !text_eq(header, wanted))
+		buf_printf(problems, "%s:%u: \"%s\" would be opened by the header on the disk, which nobody has checked; to do: add header=%s to its "
+				     "options\n",
+			   file, number, l->name, wanted);
+	/* Without a keyscript the key field is systemd's socket. */
+	if (keyscript ? !text_eq(keyscript, KEY_KEYSCRIPT) : !l->key || !text_eq(l->key, KEY_SOCKET))
+		buf_printf(problems, "%s:%u: \"%s\" gets its passphrase from somebody else; to do: keyscript=%s (initramfs-tools), or %s in the third "
+				     "field (systemd)\n",
+			   file, number, l->name, KEY_KEYSCRIPT, KEY_SOCKET);
+}
+
 static void check_line(const char *file, unsigned int number, char *text, const struct config *config, struct buf *problems,
 		       bool *failed)
 {
-	_cleanup_free_ char *keyscript = NULL;
 	const struct config_volume *v;
 	struct line l = split(text);
 
@@ -85,19 +125,10 @@ static void check_line(const char *file, unsigned int number, char *text, const 
 	v = find_managed(config, &l);
 	if (!v)
 		return;
-	keyscript = option_value(l.options, "keyscript", failed);
-	if (!keyscript)
-		buf_printf(problems,
-			   "%s:%u: \"%s\" is opened by cryptattest, but this line lets stock tools prompt for it or open it; to do: "
-			   "add keyscript=%s to its options\n",
-			   file, number, l.name, REFUSE_KEYSCRIPT);
-	else if (!text_eq(keyscript, REFUSE_KEYSCRIPT))
-		buf_printf(problems,
-			   "%s:%u: \"%s\" is opened by cryptattest, but this line has keyscript=%s; to do: make it keyscript=%s\n",
-			   file, number, l.name, keyscript, REFUSE_KEYSCRIPT);
-	if (l.key && !text_eq(l.key, "none") && !text_eq(l.key, "-"))
-		buf_printf(problems, "%s:%u: \"%s\" has key file %s, which opens it without our checks; to do: make it \"none\"\n", file,
-			   number, l.name, l.key);
+	if (config->opener == OPENER_CRYPTTAB && v->phase == PHASE_INITRD)
+		check_opener_line(file, number, &l, problems, failed);
+	else
+		check_refusing_line(file, number, &l, problems, failed);
 }
 
 int crypttab_check(const char *file, const char *text, size_t len, const struct config *config, struct buf *problems,

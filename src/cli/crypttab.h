@@ -10,6 +10,8 @@
 #include "config/config.h"
 
 #define REFUSE_KEYSCRIPT VENDORCONFDIR "/refuse"
+#define KEY_KEYSCRIPT VENDORCONFDIR "/key" /* opener = crypttab */
+#define KEY_SOCKET "/run/cryptattest/key.sock"
 
 /* Appends one line per problem: "FILE:LINE: what; to do: ...". Pure. ERR_CONFIG when there is any. */
 int crypttab_check(const char *file, const char *text, size_t len, const struct config *config, struct buf *problems,

@@ -76,7 +76,7 @@ static int harden_process(void)
 static void print_version(void)
 {
 	printf("cryptattest %s\n", PACKAGE_VERSION);
-	printf("evidence: snp-configfs snp-ioctl tdx-configfs; kbs protocol: 0.4.0 0.2.0 0.1.1 0.1.0; vtpm: no\n");
+	printf("evidence: snp-configfs snp-ioctl tdx-configfs; kbs protocol: 0.4.0 0.2.0 0.1.1 0.1.0; vtpm: yes\n");
 }
 
 static int usage_error(const char *what)

@@ -20,6 +20,8 @@ static const struct option_def {
 #define O(field) offsetof(struct cli_opts, field)
 	{ "all", OPT_ALL, FLAG, O(all), NULL, "every configured volume that is not manual" },
 	{ "boot", OPT_BOOT, FLAG, O(boot), NULL, "called by the boot: wait for devices and network, then act as on-failure says" },
+	{ "prepare", OPT_PREPARE, FLAG, O(prepare), NULL, "audit the headers and leave copies for crypttab's header=; open nothing" },
+	{ "peer", OPT_PEER, FLAG, O(peer), NULL, "the volume that the program at the other end of the socket asks for" },
 	{ "check", OPT_CHECK, FLAG, O(check), NULL, "check the configuration and say what is wrong (default)" },
 	{ "show", OPT_SHOW, FLAG, O(show), NULL, "print the effective configuration with file and line" },
 	{ "crypttab", OPT_CRYPTTAB, STRING, O(crypttab), "FILE", "also check that FILE's lines for our volumes always refuse" },

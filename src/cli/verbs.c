@@ -11,7 +11,16 @@ static const struct verb v_unlock = {
 	"A volume that is open already and was opened by us in this boot is a success.\n\n"
 	"  cryptattest unlock root --timings\n"
 	"  cryptattest unlock --all --boot          what the initramfs calls",
-	OPT_ALL | OPT_BOOT | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 0, -1, true, false, cmd_unlock
+	OPT_ALL | OPT_BOOT | OPT_PREPARE | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 0, -1, true, false, cmd_unlock
+};
+static const struct verb v_key = {
+	"key", "VOLUME|--peer", "the passphrase to a pipe or socket, for crypttab and systemd",
+	"The same acquisition and checks as unlock, but the passphrase goes to standard output and another program opens the\n"
+	"volume. That program must be given the audited header that `unlock --prepare` left: crypttab's option\n"
+	"header=/run/cryptattest/header/VOLUME. Secrets of the initrd phase are not given out once the boot phase is over.\n"
+	"--peer: standard output is a socket of systemd-cryptsetup, whose name says which volume it asks for.\n\n"
+	"  root UUID=... none luks,initramfs,header=/run/cryptattest/header/root,keyscript=/usr/lib/cryptattest/key",
+	OPT_PEER | OPT_BOOT | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 0, 1, true, false, cmd_key
 };
 static const struct verb v_lock = { "lock", "VOLUME", "close a volume that we opened", "  cryptattest lock data", OPT_CONFIG, 1, 1,
 				    false, false, cmd_lock };
@@ -102,7 +111,7 @@ static const struct verb v_config = { "config", "[--check|--show]", "check or sh
 				      "  cryptattest config --check --crypttab /etc/crypttab\n  cryptattest config --show",
 				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };
 
-const struct verb *const verbs[] = { &v_unlock, &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
+const struct verb *const verbs[] = { &v_unlock, &v_key,    &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
 				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_doctor, &v_predict, &v_status, &v_config, NULL };
 
 const struct verb *verb_find(const char *name)

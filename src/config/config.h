@@ -22,6 +22,7 @@
 enum config_profile { PROFILE_CVM, PROFILE_BARE_METAL };
 enum config_on_failure { ON_FAILURE_REBOOT, ON_FAILURE_POWEROFF, ON_FAILURE_CONTINUE, ON_FAILURE_SHELL };
 enum config_init_data { INIT_DATA_OFF, INIT_DATA_OPTIONAL, INIT_DATA_REQUIRED };
+enum config_opener { OPENER_CRYPTATTEST, OPENER_CRYPTTAB };
 enum config_preflight { PREFLIGHT_ENFORCE, PREFLIGHT_WARN };
 enum config_cap { CAP_AUTO, CAP_REQUIRED, CAP_OFF };
 enum config_mode { MODE_KBS, MODE_VTPM, MODE_KBS_AND_VTPM, MODE_KBS_OR_VTPM, MODE_MANUAL };
@@ -105,6 +106,7 @@ struct config {
 	enum config_init_data init_data;
 	enum config_cap cap;
 	enum config_preflight preflight;
+	enum config_opener opener;
 	struct config_vtpm vtpm;
 	struct config_kbs **kbs; /* NULL-terminated, config order */
 	struct config_volume **volumes;

@@ -8,6 +8,7 @@
 static const char *const profiles[] = { "cvm", "bare-metal", NULL };
 static const char *const on_failures[] = { "reboot", "poweroff", "continue", "shell", NULL };
 static const char *const init_datas[] = { "off", "optional", "required", NULL };
+static const char *const openers[] = { "cryptattest", "crypttab", NULL };
 static const char *const preflights[] = { "enforce", "warn", NULL };
 static const char *const caps[] = { "auto", "required", "off", NULL };
 static const char *const protocols[] = { "0.1.0", "0.1.1", "0.2.0", "0.4.0", NULL };
@@ -50,6 +51,9 @@ const struct keyword config_keywords[] = {
 	AGENT("preflight", KW_ENUM, preflight, .def = "enforce", .values = preflights, .allowed = "enforce, warn",
 	      .doc = "With unlock --boot on a confidential VM: whether a boot that leaves the host a way in (root= by label, a hibernation "
 		     "image, injected credentials, a debug shell, a foreign volume group) ends before any evidence is taken."),
+	AGENT("opener", KW_ENUM, opener, .def = "cryptattest", .values = openers, .allowed = "cryptattest, crypttab",
+	      .doc = "Who maps the volumes of the initrd phase. With crypttab, unlock --boot leaves the audited headers, and stock tools ask for "
+		     "the passphrases (keyscript, socket), see cryptattest-boot(7). That is the weaker way."),
 
 	KBS("url", KW_LIST, urls, .allowed = "https://host[:port][/prefix]",
 	    .doc = "Address of the broker; several are tried in turn."),

@@ -15,6 +15,8 @@ enum job_stage {
 	JOB_ALREADY,  /* mapped by us earlier in this boot, table checked again */
 	JOB_VERIFIED, /* key held, identity proved, trial activation done and gone again */
 	JOB_OPEN,     /* public */
+	JOB_PREPARED, /* the audited header lies where another program will look for it */
+	JOB_HANDED_OUT, /* the passphrase went to another program, which opens the volume */
 	JOB_FAILED,
 };
 
@@ -26,6 +28,7 @@ struct job {
 	struct luks_header header;
 	struct luks_volume *volume;
 	struct secret *key;
+	struct secret *passphrase; /* `key`: what opened the keyslot */
 	int slot;
 	char vk_id[65], header_id[65];
 	char dm_uuid[160];
@@ -93,6 +96,9 @@ void run_raise_version(struct run *run);
 void job_publish(struct run *run, struct job *job);
 void job_fail(struct job *job, struct err *err); /* takes err */
 void job_clear(struct job *job);
+
+/* run.c: the cap of this run, once. */
+int run_cap(struct run *run, struct err **err);
 
 /* report.c */
 int run_record(struct run *run, const char *result, int exit_code, struct err **err);

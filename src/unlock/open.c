@@ -112,6 +112,8 @@ static int obtain_key(struct run *run, struct job *job, const struct secret *pas
 		return -1;
 	if (check_identity(job, doc, err) < 0)
 		return -1;
+	if (run->opt->key && secret_from(secret_cdata(passphrase), secret_len(passphrase), &job->passphrase, err) < 0)
+		return -1;
 	return sealed ? check_sealed_identity(job, sealed, err) : 0;
 }
 

@@ -13,13 +13,14 @@ void job_fail(struct job *job, struct err *err)
 	err_free(job->err);
 	job->err = err;
 	job->stage = JOB_FAILED;
-	secret_free(job->key);
-	job->key = NULL;
+	secret_free(TAKE_PTR(job->key));
+	secret_free(TAKE_PTR(job->passphrase));
 }
 
 void job_clear(struct job *job)
 {
 	secret_free(job->key);
+	secret_free(job->passphrase);
 	luks_volume_free(job->volume);
 	luks_header_clear(&job->header);
 	device_close(&job->dev);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "unlock/exitcode.h"
-#include "unlock/job.h"
+#include "unlock/handout.h"
 
 static const char *state_word(const struct job *job)
 {
@@ -18,6 +18,8 @@ static const char *state_word(const struct job *job)
 	case JOB_ALREADY:
 	case JOB_OPEN:
 		return "open";
+	case JOB_PREPARED:
+	case JOB_HANDED_OUT: /* not recorded */
 	case JOB_FAILED:
 		break;
 	}
@@ -61,8 +63,9 @@ static int record_job(struct run *run, const struct job *job, struct err **err)
 {
 	struct state_volume *sv;
 
-	if (job->stage == JOB_NEW || job->stage == JOB_AUDITED)
-		return 0; /* nothing decided: an earlier run's entry stays */
+	/* Nothing decided, or nothing that is ours to take back: an earlier run's entry stays. */
+	if (job->stage == JOB_NEW || job->stage == JOB_AUDITED || job->stage == JOB_PREPARED || job->stage == JOB_HANDED_OUT)
+		return 0;
 	sv = state_volume_get(run->state, job->conf->name, true);
 	if (!sv)
 		return err_nomem(err);
@@ -133,6 +136,11 @@ void run_print(const struct run *run)
 				 (unsigned long long)events_total_ms(run->env->events));
 		else if (job->stage == JOB_ALREADY)
 			log_info("%s: already open as /dev/mapper/%s, checked again", job->conf->name, job->conf->name);
+		else if (job->stage == JOB_PREPARED)
+			log_info("%s: header audited, its copy is /%s/%s", job->conf->name, HANDOUT_HEADER_DIR, job->conf->name);
+		else if (job->stage == JOB_HANDED_OUT)
+			log_info("%s: passphrase handed out, from %s, after %llu ms", job->conf->name, job->source ? job->source : "?",
+				 (unsigned long long)events_total_ms(run->env->events));
 		else if (job->stage == JOB_FAILED)
 			print_error(job->conf->name, job->step, job->err);
 	}

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "unlock/exitcode.h"
 #include "unlock/guardian.h"
-#include "unlock/job.h"
+#include "unlock/handout.h"
 #include "unlock/preflight.h"
 
 static bool wanted(const struct run *run, const struct config_volume *v)
@@ -215,7 +215,7 @@ static struct cap_volume *capped_volumes(struct run *run, size_t *ret_n)
 	return v;
 }
 
-static int cap_now(struct run *run, struct err **err)
+int run_cap(struct run *run, struct err **err)
 {
 	_cleanup_free_ struct cap_volume *v = NULL;
 	size_t n = 0;
@@ -247,7 +247,7 @@ static void cap_after_failure(struct run *run)
 
 	if (!run->opt->boot || !run->in_initrd || (run->err && err_class(run->err) == ERR_NOTHING))
 		return;
-	if (cap_now(run, &e) < 0)
+	if (run_cap(run, &e) < 0)
 		log_error("cap: %s [%s]", err_message(e), err_id(e));
 	else
 		cap_outcome_now(run);
@@ -258,7 +258,7 @@ static void cap_then_publish(struct run *run)
 	if (!count_verified(run))
 		return cap_after_failure(run);
 	run_raise_version(run);
-	if (cap_now(run, &run->err) < 0) {
+	if (run_cap(run, &run->err) < 0) {
 		/* Nothing uncapped ever bears the name that the boot mounts. */
 		fail_verified(run, run->err);
 		return;
@@ -283,11 +283,20 @@ static int preflight(struct run *run)
 	return -1;
 }
 
+/* --prepare, or a boot whose volumes stock tools open. */
+static bool leaves_headers(const struct run *run)
+{
+	if (run->opt->prepare)
+		return true;
+	return run->opt->boot && !run->opt->key && !run->opt->recover && run->in_initrd && run->env->config->opener == OPENER_CRYPTTAB;
+}
+
 static int prepare_all(struct run *run)
 {
 	if (begin(run) < 0 || run_record(run, "running", 0, &run->err) < 0)
 		return -1;
-	jobs_begin_key(run);
+	if (!leaves_headers(run))
+		jobs_begin_key(run);
 	/* Required volumes first: an optional one that is absent is waited for only after them. */
 	for (size_t i = 0; i < run->n_jobs; i++)
 		if (run->jobs[i].conf->required)
@@ -298,10 +307,39 @@ static int prepare_all(struct run *run)
 	return preflight(run);
 }
 
+/* `unlock --prepare`: what stock tools will be given to read is the header that passed. */
+static void leave_headers(struct run *run)
+{
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (run->jobs[i].stage == JOB_AUDITED)
+			handout_prepare(run, &run->jobs[i]);
+}
+
+/* `key`: one volume, and nothing is asked for when its passphrase would not be given anyway. */
+static void acquire_for_handout(struct run *run)
+{
+	struct job *job = &run->jobs[0];
+	struct err *err = NULL;
+
+	if (job->stage != JOB_FAILED && handout_check(run, job, &err) < 0) {
+		job->step = "key";
+		job_fail(job, err);
+	}
+	if (job->stage == JOB_AUDITED)
+		jobs_acquire(run);
+	jobs_end_key(run);
+	if (job->stage == JOB_VERIFIED)
+		handout_give(run, job);
+}
+
 static void work(struct run *run)
 {
 	if (prepare_all(run) < 0) {
 		cap_after_failure(run);
+		return;
+	}
+	if (run->opt->key || leaves_headers(run)) {
+		(run->opt->key ? acquire_for_handout : leave_headers)(run);
 		return;
 	}
 	/* No packet leaves before every required header of this phase has passed. */

@@ -29,6 +29,8 @@ struct unlock_options {
 	char *const *names; /* NULL-terminated; NULL with all */
 	bool all;
 	bool boot;		      /* waits of the phase, on-failure, deadline that acts by itself */
+	bool prepare;		      /* audit, leave the header copies, no more (handout.h) */
+	bool key;		      /* the passphrase to stdout instead of a mapping; exactly one name */
 	const struct secret *recover; /* by hand: this passphrase instead of any source; exactly one name */
 };
 

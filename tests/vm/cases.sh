@@ -5,7 +5,7 @@
 VM_CASES="stock success two-volumes wrong-measurement other-server server-down null-cipher tdx kernel-6.1 foreign-root"
 VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
 	preflight root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
-	dracut-plain-foreign-root"
+	dracut-plain-foreign-root crypttab-keyscript crypttab-keyscript-refused dracut-socket dracut-socket-refused"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
 # scripts open it: so the attack is real.
@@ -381,4 +381,67 @@ case_dracut_plain_foreign_root()
 {
 	title "$1" "dracut without systemd: root= is the host's own disk: not mounted" || return 0
 	foreign_root_by_dracut initrd-dracut-plain
+}
+
+# --- passphrases for stock tools (opener = crypttab) -----------------------------------------------------------------------------
+
+case_crypttab_keyscript()
+{
+	title "$1" "keyscript: Debian's script opens the audited header with our passphrase" || return 0
+	tee snp
+	machine 6.12 initrd-keyscript
+	server "$(rule snp default/test/root)"
+	launch root.img
+	expect_root
+	expect_console 'root: header audited'
+	expect_console 'root: passphrase handed out'
+	expect_no_console 'Please unlock'
+	expect_clean
+	expect_server 1 'released default/test/root'
+}
+
+case_crypttab_keyscript_refused()
+{
+	title "$1" "keyscript: refused, nobody asks, machine off" || return 0
+	tee snp
+	machine 6.12 initrd-keyscript
+	server "$(rule snp default/test/root)"
+	machine 6.12 initrd-keyscript -- init=/bin/sh
+	launch root.img
+	expect_no_root
+	expect_exit 4
+	expect_server 0 'released default'
+}
+
+socket_words="ip=dhcp rd.neednet=1 rd.luks.name=$VM_UUID_ROOT=root rd.luks.key=$VM_UUID_ROOT=/run/cryptattest/key.sock"
+socket_words="$socket_words rd.luks.options=$VM_UUID_ROOT=header=/run/cryptattest/header/root,tries=1"
+
+case_dracut_socket()
+{
+	title "$1" "dracut with systemd: systemd-cryptsetup opens the audited header with the socket's passphrase" || return 0
+	# shellcheck disable=SC2086 # words
+	tee snp && machine 6.12 initrd-dracut-socket -- $socket_words
+	server "$(rule snp default/test/root)"
+	VM_SECONDS=200
+	launch root.img
+	expect_root
+	expect_console 'root: header audited'
+	expect_console 'root: passphrase handed out'
+	expect_server 1 'released default/test/root'
+}
+
+case_dracut_socket_refused()
+{
+	title "$1" "dracut with systemd, socket: refused, nobody asks, machine off" || return 0
+	# shellcheck disable=SC2086 # words
+	tee snp && machine 6.12 initrd-dracut-socket -- $socket_words
+	server "$(rule snp default/test/root)"
+	# shellcheck disable=SC2086 # words
+	machine 6.12 initrd-dracut-socket -- $socket_words init=/bin/sh
+	VM_SECONDS=200
+	launch root.img
+	expect_no_root
+	expect_no_console 'emergency mode'
+	expect_exit 4
+	expect_server 0 'released default'
 }

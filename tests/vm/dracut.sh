@@ -66,6 +66,12 @@ vm_prepare_dracut_images()
 		;;
 	esac
 	case " $* " in
+	*' dracut-socket'*)
+		vm_dracut_image "$VM_WORK/crypttab.conf" initrd-dracut-socket --add 'systemd systemd-networkd' ||
+			{ tail -n 20 "$VM_WORK/initrd-dracut-socket.log" >&2; vm_fail "dracut failed"; }
+		;;
+	esac
+	case " $* " in
 	*' dracut-systemd'*)
 		vm_dracut_image "$VM_WORK/test.conf" initrd-dracut-systemd --add 'systemd systemd-networkd' ||
 			{ tail -n 20 "$VM_WORK/initrd-dracut-systemd.log" >&2; vm_fail "dracut failed"; }

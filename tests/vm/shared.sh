@@ -19,6 +19,9 @@ vm_prepare()
 	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
 	esac
 	case " $* " in
+	*' crypttab-keyscript'*) vm_prepare_keyscript ;;
+	esac
+	case " $* " in
 	*' packaged '*) vm_prepare_packaged ;;
 	esac
 	case " $* " in
@@ -59,6 +62,7 @@ vm_prepare_configs()
 	sed 's/^deadline.*/deadline = 15s/' "$VM_WORK/test.conf" >"$VM_WORK/short-deadline.conf"
 	sed 's/^on-failure.*/on-failure = continue/' "$VM_WORK/test.conf" >"$VM_WORK/continue.conf"
 	sed 's/^on-failure.*/&\npreflight = warn/' "$VM_WORK/test.conf" >"$VM_WORK/preflight-warn.conf"
+	sed 's/^on-failure.*/&\nopener = crypttab/' "$VM_WORK/test.conf" >"$VM_WORK/crypttab.conf"
 	sed 's/^secret/sekret/' "$VM_WORK/test.conf" >"$VM_WORK/broken.conf"
 	{
 		cat "$VM_WORK/test.conf"
