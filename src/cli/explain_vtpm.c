@@ -91,8 +91,7 @@ static void explain_state(struct look *l, bool capped)
 
 	if (capped && same_pcrs(l, &err))
 		plan_add(l->p, "pcrs", true, "as they were at the sealing; capped, so nothing can be unsealed before the next boot", "");
-	else if (!err && !capped && machine_tpm_trust(&l->env, &l->m, &err) == 0 &&
-		 vtpm_current(l->m.vtpm, &l->rules.vtpm, &l->blob, &current, &err) == 0 && current)
+	else if (!err && !capped && vtpm_current(l->m.vtpm, &l->rules.vtpm, &l->blob, &current, &err) == 0 && current)
 		plan_add(l->p, "pcrs", true, "the policy holds now", "");
 	else if (err)
 		plan_add_err(l->p, "pcrs", err);
@@ -130,20 +129,34 @@ static void explain_pin(const struct look *l)
 	plan_add(l->p, "pin", !lock.locked, text, "");
 }
 
+/* Whose TPM it is, and what says so. */
+static bool explain_binding(struct look *l)
+{
+	struct err *err = NULL;
+
+	if (machine_tpm_trust(&l->env, &l->m, &err) == 0) {
+		plan_add(l->p, "binding", true, l->m.binding.summary, "");
+		return true;
+	}
+	plan_add_err(l->p, "binding", err);
+	return false;
+}
+
 static void explain_tpm(struct look *l, bool have_file)
 {
 	struct err *err = NULL;
-	bool capped;
+	bool capped, trusted;
 
 	if (machine_tpm_open(&l->env, &l->m, &err) < 0 || vtpm_capped(l->m.vtpm, &l->rules.vtpm, &capped, &err) < 0) {
 		plan_add_err(l->p, "tpm", err);
 		return;
 	}
 	plan_add(l->p, "tpm", true, capped ? "there; its cap register has moved in this boot" : "there, not capped yet", "");
-	if (have_file) {
+	trusted = explain_binding(l);
+	if (have_file && (trusted || capped))
 		explain_state(l, capped);
+	if (have_file)
 		explain_origin(l);
-	}
 	explain_pin(l);
 }
 

@@ -50,6 +50,22 @@ static int check_pin_allowed(const struct run *run, const struct job *job, struc
 	return err_hint(err, "set pin = no for %s (%s:%u), or open it by hand", job->conf->name, job->conf->file, job->conf->line);
 }
 
+/* A vTPM that was proved genuine, and still is not the one that sealed: then why, as far as the file says (it is the host's). */
+static void explain_replaced(const struct run *run, const char *text, size_t len, struct err **err)
+{
+	struct sealed_blob b = { 0 };
+	struct err *better = NULL;
+
+	if (!err || !run->tpm.proved || (!text_eq(err_id(*err), "tpm-replaced") && !text_eq(err_id(*err), "sealed-origin")) ||
+	    sealed_blob_parse(text, len, &b, NULL) < 0)
+		return;
+	if (binding_check_sealed(&run->tpm.binding, &b.srk_name, &better) < 0) {
+		err_free(*err);
+		*err = better;
+	}
+	sealed_blob_clear(&b);
+}
+
 static int unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
@@ -79,6 +95,7 @@ static int unseal(struct run *run, struct job *job, bool offline, struct sealed_
 	r.text = text;
 	if (keysrc_sealed(&r, ret, err) == 0)
 		return 0;
+	explain_replaced(run, text, r.text_len, err);
 	pcr_cause_hint(run->env, job->conf->name, run->tpm.vtpm, &rules.vtpm, text, r.text_len, err);
 	return -1;
 }

@@ -40,20 +40,31 @@ static int name_needed(struct machine_tpm *m, struct err **err)
 	return err_hint(err, "if the one that answers now is, put into [vtpm]: srk-name = %s", text);
 }
 
+/* What is sealed to a vTPM that starts with new seeds every time is lost with the next reset (tpm-sealing.md 4.3). */
+static int remembers(const struct machine_tpm *m, struct err **err)
+{
+	if (m->binding.persistence != BINDING_FORGETS)
+		return 0;
+	err_set(err, ERR_TPM, "vtpm-forgets", "this vTPM forgets its keys at reset, as its hardware report says: nothing can be sealed to it");
+	return err_hint(err, "create the machine with a vTPM whose state is kept, or use the key broker alone (mode = kbs)");
+}
+
 int enroll_trust(const struct unlock_env *env, struct machine_tpm *m, const struct secret *owner_auth, struct err **err)
 {
 	_cleanup_err_ struct err *why = NULL;
 	bool nameless;
 
 	if (machine_tpm_trust(env, m, &why) == 0)
-		return vtpm_provision(m->vtpm, owner_auth, err);
+		return remembers(m, err) < 0 ? -1 : vtpm_provision(m->vtpm, owner_auth, err);
 	nameless = text_eq(err_id(why), "srk-name");
 	if (!m->vtpm || (!nameless && !(owner_auth && text_eq(err_id(why), "tpm-auth"))))
 		return err_propagate(err, TAKE_PTR(why));
 	/* A TPM whose owner has an authorization shows no primary before one is persistent. */
 	if (vtpm_provision(m->vtpm, owner_auth, err) < 0)
 		return -1;
-	return nameless ? name_needed(m, err) : machine_tpm_trust(env, m, err);
+	if (nameless)
+		return name_needed(m, err);
+	return machine_tpm_trust(env, m, err) < 0 ? -1 : remembers(m, err);
 }
 
 /* --- the sealed file: in its place, and beside it while a keyslot is being added */

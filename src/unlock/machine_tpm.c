@@ -2,7 +2,6 @@
 #include "unlock/machine_tpm.h"
 
 #include "base/log.h"
-#include "unlock/binding.h"
 
 #define TPM_MS 60000 /* for all that a run asks of it; a command takes 20 to 200 ms */
 #define PROVE_MS 30000
@@ -24,16 +23,16 @@ int machine_tpm_open(const struct unlock_env *env, struct machine_tpm *m, struct
 
 int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
 {
-	struct binding_result r;
+	struct binding_result *r = &m->binding;
 
 	if (m->trusted)
 		return 0;
-	if (machine_tpm_open(env, m, err) < 0 || vtpm_prove(env, m->vtpm, deadline_in_ms(PROVE_MS), &r, err) < 0 ||
-	    vtpm_trust(m->vtpm, &r.srk, err) < 0)
+	if (machine_tpm_open(env, m, err) < 0 || vtpm_prove(env, m->vtpm, deadline_in_ms(PROVE_MS), r, err) < 0 ||
+	    vtpm_trust(m->vtpm, &r->srk, err) < 0)
 		return -1;
-	log_debug("the TPM is trusted: %s", r.summary);
+	log_debug("the TPM is trusted: %s", r->summary);
 	m->trusted = true;
-	m->proved = r.proved;
+	m->proved = r->proved;
 	return 0;
 }
 

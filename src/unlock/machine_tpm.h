@@ -6,13 +6,13 @@
 #ifndef CRYPTATTEST_UNLOCK_MACHINE_TPM_H
 #define CRYPTATTEST_UNLOCK_MACHINE_TPM_H
 
-#include "unlock/unlock.h"
-#include "vtpm/vtpm.h"
+#include "unlock/binding.h"
 
 struct machine_tpm {
 	struct vtpm *vtpm;
 	bool trusted;
 	bool proved; /* trusted by the hardware report, in this boot */
+	struct binding_result binding; /* what it is trusted by */
 };
 
 /* Without side effects. */

@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# A confidential VM whose vTPM an SVSM runs, from enrolment to unlock: what the hardware report vouches for opens the volume, and nothing
+# else does. The SVSM is the test TEE's (tests/lib/tee_testpki.h), its vTPM a swtpm.
+. "$TOP_SRCDIR/tests/loopback/lib.sh"
+. "$TOP_SRCDIR/tests/lib/swtpm.sh"
+PATH=$PATH:/usr/sbin:/sbin
+for tool in cryptsetup tpm2_createek tpm2_pcrextend; do
+	command -v $tool >/dev/null || skip_all "$tool is not installed"
+done
+if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
+agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
+pki=$(cd "$TOP_BUILDDIR" && pwd)/tests/pki
+"$TOP_BUILDDIR/tests/tools/cryptattest-testpki" init "$pki" || bail "no test PKI"
+trap 'swtpm_stop; cleanup' EXIT
+cd "$tmp" || exit 1
+export CRYPTATTEST_TEST_ROOT="$tmp/root"
+mkdir -p root/etc root/dev root/run root/tee
+printf %s correct-horse-battery-staple >pass
+chmod 600 pass
+truncate -s 20M root/dev/disk
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+swtpm_start "$tmp/tpm" || bail "no software TPM"
+echo "$swtpm_path" >root/dev/tpm-swtpm
+
+boot() {
+	swtpm_reboot || bail "no software TPM"
+	tpm2_pcrextend "4:sha256=$(printf %s loader | sha256sum | cut -c1-64)" "9:sha256=$(printf %s system | sha256sum | cut -c1-64)" || bail "no PCRs"
+	rm -rf root/mapper root/run
+	mkdir root/mapper root/run
+}
+# svsm: one that attests the TPM that is there now
+svsm() {
+	printf 'snp\n' >root/tee/kind
+	printf '%s\n' "$pki" >root/tee/pki-dir
+	rm -f root/tee/set ek.pub
+	{ tpm2_createek -G rsa -c ek.ctx -u ek.pub && tpm2_flushcontext -t; } >/dev/null || bail "no endorsement key"
+	tail -c +3 ek.pub >root/tee/svsm-manifest
+}
+conf() {
+	{
+		printf '[agent]\nprofile = cvm\n[vtpm]\npcrs = 4 9\n'
+		for line; do printf '%s\n' "$line"; done
+		printf '[volume root]\ndevice = /dev/disk\nmode = vtpm\nsealed = /boot/root.sealed\n'
+	} >root/etc/test.conf
+}
+agent() {
+	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
+	code=$?
+}
+refused() {
+	[ "$code" = 8 ] && grep -q "\[$1\]" err && [ ! -e root/mapper/root ]
+}
+
+boot
+conf
+agent enroll root --source=vtpm --key-file pass
+check "a vTPM that the host runs: nothing is sealed to it" eval 'refused vtpm-untrusted && [ ! -e root/boot/root.sealed ]'
+check "... with the reason in words" grep -q "its operator can unseal at will" err
+svsm
+agent enroll root --source=vtpm --key-file pass
+check "the SVSM's vTPM: sealed without a name in the configuration" eval '[ $code = 0 ] && [ -s root/boot/root.sealed ]'
+boot
+agent explain root
+check "explain says whose vTPM it is" grep -q "vTPM of the SVSM below this kernel: SNP report, test:ARK-Milan" out
+agent unlock root
+check "the next boot opens it" eval '[ $code = 0 ] && [ -e root/mapper/root ]'
+
+boot
+echo vmpl=1 >root/tee/set
+agent unlock root
+check "a report of VMPL 1: refused" refused vtpm-vmpl
+echo policy=0xb0000 >root/tee/set
+agent unlock root
+check "a guest that the host may debug: refused" refused vtpm-debug
+rm root/tee/set
+conf "binding = azure"
+agent unlock root
+check "no paravisor where one is demanded: refused" refused hcl-absent
+conf "srk-name = 000b$(printf %064d 7)"
+agent unlock root
+check "genuine, but not the configured one: refused" refused vtpm-forgets
+conf "binding-measurement = $(printf %096d 7)"
+agent unlock root
+check "another firmware than the configured one: refused" refused vtpm-measurement
+
+# --- the host's TPM beside the SVSM's, then an SVSM that has forgotten its keys
+conf
+swtpm_replace
+boot
+agent unlock root
+check "another TPM than the attested one: refused" refused vtpm-ek
+svsm
+boot
+agent unlock root
+check "the same SVSM with new keys: it forgets them at reset" refused vtpm-forgets
+echo "1..$count"
