@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -72,7 +74,7 @@ int edit_lock_block(const char *dir, dev_t rdev, int *ret, struct err **err)
 static int open_writable(const struct luks_device *dev, int *ret, struct err **err)
 {
 	char path[40];
-	int fd = -1;
+	int fd = -1, read_only = 0;
 
 	if (device_recheck(dev, err) < 0)
 		return -1;
@@ -82,6 +84,12 @@ static int open_writable(const struct luks_device *dev, int *ret, struct err **e
 		fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
 	if (fd < 0 && (!dev->block || errno == EBUSY)) /* in use, by its own mapping: header changes are safe then */
 		fd = open(path, O_RDWR | O_CLOEXEC);
+	/* Root may open a disk that takes no writes. */
+	if (fd >= 0 && dev->block && ioctl(fd, BLKROGET, &read_only) == 0 && read_only) {
+		close(fd);
+		fd = -1;
+		errno = EROFS;
+	}
 	if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM)) {
 		err_set_errno(err, ERR_DEVICE, "device-read-only", errno, "cannot write to %s", dev->path);
 		return err_hint(err, "run as root; is the disk attached read-only?");
