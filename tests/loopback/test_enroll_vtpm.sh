@@ -194,8 +194,8 @@ check "a PIN" all '[ $code = 0 ]' 'grep -q "\"pin\":true" root/boot/root.sealed'
 
 # --- owner authorization
 tpm2_changeauth -c owner ownerpass || bail "no owner authorization"
-printf %s ownerpass >owner
-chmod 600 owner
+printf %s ownerpass >owner.auth
+chmod 600 owner.auth
 swtpm_reboot
 tpm2_evictcontrol -C o -P ownerpass -c 0x81000001 >/dev/null 2>&1 || bail "cannot remove the storage primary"
 boot system
@@ -203,7 +203,7 @@ conf vtpm "vk-id = $vk"
 fresh
 enroll
 check "the owner's authorization is needed" refused 8 tpm-auth
-enroll --owner-auth-file owner
+enroll --owner-auth-file owner.auth
 check "and is taken" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
 tpm2_changeauth -c owner -p ownerpass || bail "no owner authorization"
 
@@ -287,7 +287,7 @@ check "wipe: a file that names none" unchanged 2 usage
 agent wipe root --source=vtpm --keyslot 1 --key-file pass
 check "wipe: the owner names it" all '[ $code = 0 ]' '[ "$(slots)" = "0 2 " ]' '[ ! -e root/boot/root.sealed ]'
 again ''
-for words in "--source=kbs" "--keyslot 1 --nv-indices" "--source=vtpm --owner-auth-file owner"; do
+for words in "--source=kbs" "--keyslot 1 --nv-indices" "--source=vtpm --owner-auth-file owner.auth"; do
 	# shellcheck disable=SC2086 # words
 	agent wipe root --key-file pass $words
 	check "wipe $words" unchanged 2 usage
