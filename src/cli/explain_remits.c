@@ -89,7 +89,8 @@ static bool covered_by_pcrs(struct cli *cli, struct remits *r)
 	struct pcr_values live;
 	char text[80];
 
-	if (!policy_pcrs(r) || boot_log_load(cli->root_fd, bank, &log, NULL) < 0)
+	if (!policy_pcrs(r) || (r->c->profile == PROFILE_CVM && r->c->vtpm.allow_untrusted) ||
+	    boot_log_load(cli->root_fd, bank, &log, NULL) < 0)
 		return false;
 	mask = initrd_pcrs(&log) & policy_pcrs(r);
 	if (!mask || predict_live(&env, bank, mask, &live, NULL) < 0 ||
@@ -106,6 +107,10 @@ static void say_initrd(struct cli *cli, struct remits *r)
 {
 	const bool kbs = config_mode_uses_kbs(r->v->mode) && config_find_kbs(r->c, r->v->source_name);
 
+	if (r->c->profile == PROFILE_CVM && r->c->vtpm.allow_untrusted && r->v->mode == MODE_VTPM) {
+		buf_puts(&r->initrd, "NOTHING against the host, which runs this TPM and can give it any value");
+		return;
+	}
 	if (covered_by_pcrs(cli, r))
 		return;
 	if (kbs && is_tdx(r) && ccel_has_initrd(cli->root_fd))

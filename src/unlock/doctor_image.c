@@ -62,9 +62,9 @@ static void need(const struct unlock_env *env, struct doctor *d, const char *mod
 		}
 	struct err *err = NULL;
 
-	err_set(&err, ERR_DEVICE, "image-module", "no kernel module for %s: %s", what, modules);
+	err_set(&err, ERR_DEVICE, "image-module", "no kernel module for %s", what);
 	err_hint(&err, "build the initramfs anew; its hook adds what the configuration names");
-	doctor_add_err(d, "image", what, DOCTOR_FAIL, err);
+	doctor_add_err(d, "image", modules, DOCTOR_FAIL, err);
 }
 
 static void check_modules(const struct unlock_env *env, struct doctor *d)
@@ -76,7 +76,8 @@ static void check_modules(const struct unlock_env *env, struct doctor *d)
 		vtpm |= config_mode_uses_vtpm((*v)->mode);
 		kbs |= config_mode_uses_kbs((*v)->mode);
 	}
-	need(env, d, "dm_crypt", "encrypted volumes");
+	if (env->config->volumes && *env->config->volumes)
+		need(env, d, "dm_crypt", "encrypted volumes");
 	if (integrity)
 		need(env, d, "dm_integrity", "volumes with integrity");
 	if (vtpm && !env->platform->tpm->present(env->platform->tpm, env->root_fd))

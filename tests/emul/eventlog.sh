@@ -10,6 +10,8 @@
 #   sdboot  systemd-boot, then a unified kernel image
 #   entry   systemd-boot, then kernel and initrd by the kernel's EFI stub
 # CMDLINE, INITRD_WORD (any text, it goes into the initrd) and KERNEL make another boot of the same kind, to hold a prediction against.
+# AGENT=.../cryptattest puts that program into the initrd and the EFI partition under /boot/efi; what its predict, explain and doctor say
+# in there is kept in BOOT.agent.
 # Needs on Debian: ovmf swtpm qemu-system-x86 busybox-static shim-signed grub-efi-amd64-signed systemd-boot-efi binutils mtools
 # dosfstools cpio, and a kernel in /boot.
 set -eu
@@ -27,6 +29,36 @@ cleanup() {
 	rm -rf "$work"
 }
 trap cleanup EXIT
+
+# The program, its libraries, a configuration, and what mounting the EFI partition takes.
+add_agent() {
+	mkdir -p "$work/root/boot/efi" "$work/root/etc/cryptattest" "$work/root/run" "$work/root/modules" "$work/root/lib64"
+	cp "$AGENT" "$work/root/bin/cryptattest"
+	ldd "$AGENT" | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }' | while read -r lib; do
+		mkdir -p "$work/root/$(dirname "$lib")"
+		cp -L "$lib" "$work/root/$lib"
+	done
+	version=${kernel##*/vmlinuz-}
+	for m in virtio_blk fat vfat nls_cp437 nls_ascii; do
+		file=$(find "/lib/modules/$version" -name "$m.ko*")
+		case $file in
+		*.xz) xz -dc "$file" >"$work/root/modules/$m.ko" ;;
+		*) cp "$file" "$work/root/modules/$m.ko" ;;
+		esac
+	done
+	: >"$work/root/etc/initrd-release"
+	cat >"$work/root/etc/cryptattest/cryptattest.conf" <<-'CONF'
+		[agent]
+		profile = bare-metal
+		[vtpm]
+		pcrs = 0 1 2 4 5 7 8 9 11 12 14
+		srk-name = 000b0000000000000000000000000000000000000000000000000000000000000000
+		[volume root]
+		device = /dev/vdb
+		mode = vtpm
+		sealed = /boot/efi/root.sealed
+	CONF
+}
 
 # The whole user space of the guest: writes log and PCRs to the second disk, behind a line that holds their lengths.
 make_initrd() {
@@ -46,12 +78,20 @@ for d in /sys/class/tpm/tpm0/pcr-*; do
 		echo "${d##*/pcr-} ${p##*/} $($b cat $p)"
 	done
 done >/tmp/pcrs
+if [ -e /bin/cryptattest ]; then
+	for m in virtio_blk fat vfat nls_cp437 nls_ascii; do $b insmod /modules/$m.ko; done
+	$b mount -o ro -t vfat /dev/vda /boot/efi
+	$b umount /sys/kernel/security # the agent finds it without
+	{ /bin/cryptattest predict --config /etc/cryptattest; echo "exit $?"; /bin/cryptattest doctor --config /etc/cryptattest; echo "exit $?"; /bin/cryptattest explain root --remits --config /etc/cryptattest; } >/tmp/agent 2>&1
+	$b sed 's/^/agent=/' /tmp/agent >/dev/ttyS1
+fi
 { echo "log=$($b base64 /tmp/log | $b tr -d '\n')"; $b sed 's/^/pcr=/' /tmp/pcrs; echo end=; } >/dev/ttyS1
 $b sync
 $b poweroff -f
 INIT
 	chmod 755 "$work/root/init"
 	echo "${INITRD_WORD:-first}" >"$work/root/word"
+	[ -z "${AGENT:-}" ] || add_agent
 	(cd "$work/root" && find . | sort | cpio --quiet -o -H newc -R 0:0) | gzip -n >"$work/initrd"
 }
 
@@ -126,6 +166,7 @@ boot() { # BOOT
 	swtpm_pid=
 	tr -d '\r' <"$work/serial" | sed -n 's/^log=//p' | base64 -d >"$out/$1.log"
 	tr -d '\r' <"$work/serial" | sed -n 's/^pcr=//p' | tr 'A-F' 'a-f' >"$out/$1.pcrs"
+	[ -z "${AGENT:-}" ] || tr -d '\r' <"$work/serial" | sed -n 's/^agent=//p' >"$out/$1.agent"
 	grep -q '^end=' "$work/serial" || { echo "$1: the guest did not finish, see $out/$1.console" >&2; return 1; }
 	echo "$1: $(stat -c %s "$out/$1.log") bytes of log, $(wc -l <"$out/$1.pcrs") PCR values"
 }

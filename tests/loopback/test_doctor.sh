@@ -155,6 +155,42 @@ agent predict --uki next/uki.efi --sign other.key --version 3
 check "not the key of signer: exit 2" all '[ $code = 2 ]' 'grep -q "\[signer\]" err' '[ ! -s out ]'
 agent predict --uki next/uki.efi --json
 check "JSON: state and value by PCR" all '[ $code = 8 ]' 'grep -q "\"phases\": \"unknown\"" out' 'grep -q "\"state\": \"changes\"" out'
+# --- with an event log
+log() { # SYSTEM
+	mkdir -p root/sys/kernel/security/tpm0 root/boot
+	"$builddir/tests/tools/eventlog" root/sys/kernel/security/tpm0/binary_bios_measurements loader "$1" || bail "no log"
+	printf %s "$1" >root/boot/initrd.img
+}
+pcr9() {
+	tpm2_pcrread sha256:9 | sed -n 's/.*0x//p' | tr 'A-F' 'a-f'
+}
+vtpm=
+conf vtpm
+boot system
+log system
+agent doctor
+check "an event log that leads to the TPM's values" row ok event-log "2 events, which lead to the TPM's values"
+agent explain root --remits
+check "a PCR of the policy covers the initrd" grep -q "covers initrd > PCR 9 of the vTPM's policy covers this initrd" out
+agent predict
+check "nothing changed: the TPM's own values" all '[ $code = 0 ]' '[ "$(grep -c "same as this boot" out)" = 2 ]' 'grep -q "^sha256:9 *$(pcr9) " out'
+printf another >root/boot/initrd.img
+agent predict
+check "another initrd lies there" all '[ $code = 0 ]' 'grep -q "^sha256:9 .*changes because of /boot/initrd.img" out'
+cp out predicted
+boot another
+check "and is what the next boot measures" all 'grep -q "^sha256:9 *$(pcr9) " predicted'
+agent doctor
+check "a log of another boot is found out" row warn event-log "which do not lead to PCR 9"
+agent predict
+check "and nothing is predicted from it: exit 8" all '[ $code = 8 ]' 'grep -q "^sha256:9 *cannot be known: the event log does not lead to its present value" out'
+sed -i 's/^profile = .*/profile = cvm/; s/^pcrs = .*/&\nallow-untrusted-vtpm = yes/' root/etc/test.conf
+agent explain root --remits
+check "a TPM that the host runs covers nothing" grep -q "covers initrd > NOTHING against the host" out
+rm -r root/sys
+vtpm='signer = /etc/signer.pem\nversion-index = 0x01800010\n'
+conf vtpm
+
 # The image's sections into PCR 11, as systemd-stub and systemd-pcrphase do it.
 sha256() {
 	sha256sum | cut -c1-64
