@@ -135,6 +135,8 @@ static int prepare(struct vtpm *v, const struct vtpm_rules *r, const TPM2B_NV_PU
 		if (nv_undefine(v->t, &found, v->owner_auth, err) < 0)
 			return -1;
 	}
+	/* ESYS has one object for an index: let go after it was found again, it would be gone there too. */
+	nv_release(&found);
 	if (nv_define(v->t, pub, v->owner_auth, ret, err) < 0)
 		return -1;
 	return nv_written(&ret->pub) ? nv_read(v->t, ret, data, NV_PIN_SIZE, err) : 0;

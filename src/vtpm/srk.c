@@ -218,7 +218,8 @@ static int adopt(struct tpm *t, struct srk *s, struct err **err)
 
 	if (session_open(t, s->key.tr, &s->name, err) < 0)
 		return -1;
-	tpm_loaded_flush(&old);
+	if (old.tr != s->key.tr) /* one object of ESYS for a persistent handle: trusted a second time, it stays */
+		tpm_loaded_flush(&old);
 	t->primary_transient = !s->key.persistent;
 	t->primary_name = s->name;
 	t->primary = tpm_loaded_take(&s->key);

@@ -50,6 +50,11 @@ int vtpm_primary_name(struct vtpm *v, struct tpm_name *ret, struct err **err)
 {
 	_cleanup_srk_ struct srk s = SRK_INIT(v->t);
 
+	/* Trusted already. Looking again would give the same object of ESYS, and letting go of that would take it from the session. */
+	if (v->t->primary != ESYS_TR_NONE) {
+		*ret = v->t->primary_name;
+		return 0;
+	}
 	if (srk_show(v->t, &s, err) < 0)
 		return -1;
 	*ret = s.name;
