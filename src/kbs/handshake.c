@@ -39,6 +39,10 @@ int kbs_ask(struct kbs_session *s, enum kbs_step step, const char *path, const c
 	struct deadline d = deadline_earlier(s->p.deadline, deadline_in_ms(s->intervals->request));
 
 	*f = final_failure;
+	/* This broker has just answered: that our key or our evidence took so long is no outage of its. */
+	if (step != STEP_AUTH && deadline_passed(s->p.deadline))
+		return err_set(err, ERR_TIMEOUT, "kbs-late", "%s: the deadline passed before our key and evidence were ready",
+			       s->p.source.transport.urls[s->retry.cur]);
 	if (transport_request(s->p.transport, (unsigned int)s->retry.cur, body ? "POST" : "GET", path, body,
 			      step == STEP_AUTH, d, ret, err) < 0)
 		return -1;

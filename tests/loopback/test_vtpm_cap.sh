@@ -55,6 +55,19 @@ run vtpm unlock root
 check "a register that does not become what it must: exit 12, nothing public, one line" \
 	eval '[ $code = 12 ] && nothing_open && id_is cap-readback && [ "$(wc -l <err)" = 1 ] && grep -q "\"cap\":\"failed\"" $record'
 rm -r root/sys
+swtpm_stop
+meets reachable
+config now kbs
+boot_without_tpm() {
+	rm -rf root/run root/mapper
+	mkdir root/run root/mapper
+}
+boot_without_tpm
+run now unlock root
+check "a TPM that is there and does not answer: exit 12, nothing public, one line" \
+	eval '[ $code = 12 ] && nothing_open && [ "$(wc -l <err)" = 1 ] && grep -q "\"cap\":\"failed\"" $record'
+run now cap
+check "and so says cap" eval '[ $code = 12 ] && [ "$(wc -l <err)" = 1 ]'
 mv root/dev/tpm-swtpm away
 config required kbs
 sed -i 's/^\[agent\]/&\ncap = required/' root/etc/required.conf
@@ -75,6 +88,7 @@ mv away root/dev/tpm-swtpm
 mkdir -p root/proc
 echo "root=/dev/mapper/root" >root/proc/cmdline
 : >root/etc/initrd-release
+deadline=2s
 config now kbs
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/now.conf
 boot
@@ -82,6 +96,7 @@ run now unlock --all --boot
 extend14 "cryptattest:cap:v1\n-\n"
 extend14 "cryptattest:outcome:v1 none\n"
 check "unlock --boot that fails: capped, outcome none" eval '[ $code = 5 ] && same_as_14 && grep -q "\"cap\":\"done\"" $record'
+deadline=30s
 config pin vtpm "" "pin = yes"
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/pin.conf
 boot

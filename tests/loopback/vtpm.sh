@@ -64,10 +64,11 @@ srk=$("$seal_tool" name) || bail "no storage primary"
 vk_id=$("$agent" document root/dev/disk --name root --key-file kbs.pass --pins | sed -n 's/^vk-id = //p')
 [ ${#vk_id} = 64 ] || bail "no vk-id"
 
+deadline=30s # brokers that are waited for until then get a shorter one
 # config NAME MODE [VTPM-LINE [VOLUME-LINE]]: root/etc/NAME.conf; the broker is $url, $pin
 config() {
 	{
-		printf '[agent]\ndeadline = 2s\n[vtpm]\npcrs = 4 7 9\nsrk-name = %s\nallow-untrusted-vtpm = yes\nfallback-after = 700ms\n' "$srk"
+		printf '[agent]\ndeadline = %s\n[vtpm]\npcrs = 4 7 9\nsrk-name = %s\nallow-untrusted-vtpm = yes\nfallback-after = 700ms\n' "$deadline" "$srk"
 		printf '%s\n' "${3:-}"
 		printf '[kbs main]\nurl = %s\npin = %s\nkey = ec-p256\n' "$url" "$pin"
 		printf '[volume root]\ndevice = /dev/disk\nmode = %s\n' "$2"
