@@ -22,24 +22,6 @@ static int as_cap(struct err **err, const char *what)
 	return err_wrap(err, "%s", what);
 }
 
-static int read_pcr(struct registers *r, struct err **err)
-{
-	r->pcr_moved = true;
-	if (pcr_active_banks(r->tpm, &r->banks, err) < 0)
-		return -1;
-	/* One bank that is still at zero leaves the door open that depends on it. */
-	for (enum pcr_bank b = 0; b < PCR_BANKS; b++) {
-		struct pcr_values now;
-
-		if (!(r->banks & 1u << b))
-			continue;
-		if (pcr_read(r->tpm, b, 1u << r->pcr, &now, err) < 0)
-			return -1;
-		r->pcr_moved &= !pcr_is_reset(&now, r->pcr);
-	}
-	return 0;
-}
-
 static int open_pcr(const struct unlock_env *env, struct machine_tpm *m, struct registers *r, struct err **err)
 {
 	_cleanup_err_ struct err *e = NULL;
@@ -52,7 +34,7 @@ static int open_pcr(const struct unlock_env *env, struct machine_tpm *m, struct 
 	if (machine_tpm_salt(env, m, &e) < 0)
 		log_warning("cap: %s: capping this TPM without a session that proves it", err_message(e));
 	r->tpm = vtpm_tpm(m->vtpm);
-	return read_pcr(r, err);
+	return pcr_moved(r->tpm, r->pcr, &r->pcr_moved, err);
 }
 
 static int read_rtmr(const struct unlock_env *env, const struct registers *r, uint8_t out[static RTMR_LEN], struct err **err)

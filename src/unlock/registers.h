@@ -15,7 +15,6 @@ struct registers {
 	bool pcr_moved, rtmr_moved; /* past the uncapped value */
 	char rtmr[96];		    /* path below our root */
 	unsigned int pcr;
-	uint32_t banks; /* active ones */
 	struct tpm *tpm;
 };
 

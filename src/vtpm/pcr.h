@@ -31,6 +31,8 @@ int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err);
 /* In the salted session when there is one (seal.h), so that the values are those of the TPM we trust. ERR_TPM "pcr-bank" when the bank
  * is not active. */
 int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values *ret, struct err **err);
+/* Is this PCR past its reset value in every active bank? One bank that is not leaves open what depends on it. Costs one reading. */
+int pcr_moved(struct tpm *t, unsigned int pcr, bool *ret, struct err **err);
 /* One event into every active bank: each gets its own digest of these bytes. Read back afterwards: ERR_CAP "cap-readback" when the
  * value is not what it must have become. */
 int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err);

@@ -156,6 +156,36 @@ int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values
 	return 0;
 }
 
+/* One PCR in all active banks: more than eight there are not, so one command. */
+static int read_everywhere(struct tpm *t, unsigned int pcr, struct pcr_values *values, uint32_t *ret_active, struct err **err)
+{
+	uint32_t wanted[PCR_BANKS] = { 0 };
+
+	if (pcr >= PCR_COUNT)
+		return err_set(err, ERR_INTERNAL, "pcrs", "there is no PCR %u", pcr);
+	if (pcr_active_banks(t, ret_active, err) < 0)
+		return -1;
+	for (int b = 0; b < PCR_BANKS; b++) {
+		values[b].bank = (enum pcr_bank)b;
+		wanted[b] = *ret_active >> b & 1 ? UINT32_C(1) << pcr : 0;
+	}
+	return read_banks(t, wanted, values, err);
+}
+
+int pcr_moved(struct tpm *t, unsigned int pcr, bool *ret, struct err **err)
+{
+	struct pcr_values now[PCR_BANKS] = { 0 };
+	uint32_t active;
+	bool moved = true;
+
+	if (read_everywhere(t, pcr, now, &active, err) < 0)
+		return -1;
+	for (int b = 0; b < PCR_BANKS; b++)
+		moved = moved && (!(active >> b & 1) || !pcr_is_reset(&now[b], pcr));
+	*ret = moved;
+	return 0;
+}
+
 static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *event, size_t len, struct err **err)
 {
 	TPML_DIGEST_VALUES digests = { 0 };
@@ -178,17 +208,11 @@ static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *
 int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err)
 {
 	struct pcr_values before[PCR_BANKS] = { 0 }, after[PCR_BANKS] = { 0 };
-	uint32_t active, wanted[PCR_BANKS] = { 0 };
 	uint8_t expected[PCR_DIGEST_MAX];
+	uint32_t active;
 
-	if (pcr >= PCR_COUNT)
-		return err_set(err, ERR_INTERNAL, "pcrs", "there is no PCR %u", pcr);
-	if (pcr_active_banks(t, &active, err) < 0)
-		return -1;
-	for (int b = 0; b < PCR_BANKS; b++)
-		wanted[b] = active >> b & 1 ? UINT32_C(1) << pcr : 0;
-	if (read_banks(t, wanted, before, err) < 0 || extend(t, pcr, active, event, len, err) < 0 ||
-	    read_banks(t, wanted, after, err) < 0)
+	if (read_everywhere(t, pcr, before, &active, err) < 0 || extend(t, pcr, active, event, len, err) < 0 ||
+	    read_everywhere(t, pcr, after, &active, err) < 0)
 		return -1;
 	for (int b = 0; b < PCR_BANKS; b++) {
 		if (!(active >> b & 1))

@@ -84,7 +84,12 @@ static void read_and_extend(struct tpm *t, struct swtpm *s)
 
 	assert_ok(pcr_active_banks(t, &active, &_err));
 	assert_int_equal(active, 1 << PCR_SHA1 | 1 << PCR_SHA256 | 1 << PCR_SHA384 | 1 << PCR_SHA512);
+	bool moved = true;
+	assert_ok(pcr_moved(t, 15, &moved, &_err));
+	assert_false(moved);
 	assert_ok(pcr_extend_all(t, 15, event, strlen(event), &_err));
+	assert_ok(pcr_moved(t, 15, &moved, &_err));
+	assert_true(moved);
 	for (int b = PCR_SHA1; b <= PCR_SHA512; b++) {
 		uint8_t want[PCR_DIGEST_MAX] = { 0 };
 
@@ -133,6 +138,15 @@ static void test_against_tools(void **state)
 	assert_ok(pcr_extend_value(PCR_SHA512, want, "Linux\n", 6, want, &_err));
 	assert_memory_equal(v.value[8], want, 64);
 	tpm_close(t);
+	/* One bank alone is not enough. */
+	if (swtpm_sh(*state, "tpm2_pcrextend 14:sha256=0000000000000000000000000000000000000000000000000000000000000001") == 0) {
+		bool moved = true;
+
+		t = check_open(swtpm_access(*state));
+		assert_ok(pcr_moved(t, 14, &moved, &_err));
+		assert_false(moved);
+		tpm_close(t);
+	}
 	/* A TPM may have banks that are switched off. */
 	assert_int_equal(swtpm_sh(*state, "tpm2_pcrallocate sha1:none+sha256:all+sha384:none+sha512:none"), 0);
 	swtpm_reboot(*state);
