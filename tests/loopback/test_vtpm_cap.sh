@@ -77,9 +77,55 @@ check "cap = required without a register: exit 12, one line" eval '[ $code = 12 
 printf '[agent]\ncap = auto\n' >root/etc/empty.conf
 run empty cap
 check "cap without volumes and without a TPM" eval '[ $code = 0 ] && grep -q "\"cap\":\"none\"" $record'
+# The registers of a TDX machine, by a file system that extends them as the kernel does.
+measurements=root/sys/devices/virtual/misc/tdx_guest/measurements
+rtmr() { # N
+	od -An -tx1 -v "$measurements/rtmr$1:sha384" | tr -d ' \n'
+}
+# extended BEFORE EVENT: what the register must become
+extended() {
+	{
+		printf '%s' "$1" | xxd -r -p
+		printf "$2" | openssl dgst -sha384 -binary
+	} | openssl dgst -sha384 -binary | od -An -tx1 -v | tr -d ' \n'
+}
+mkdir -p $measurements
+fuse=
+if [ -x "$build/tests/emul/rtmr_fuse" ] && command -v xxd >/dev/null && command -v openssl >/dev/null; then
+	"$build/tests/emul/rtmr_fuse" -f $measurements 9>&- &
+	fuse=$!
+	tries=0
+	until [ -e "$measurements/rtmr3:sha384" ] || ! kill -0 $fuse 2>/dev/null || [ $tries -ge 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+fi
+if [ -e "$measurements/rtmr3:sha384" ]; then
+	zeros=$(printf '%096d' 0)
+	boot_without_tpm
+	config rtmr kbs
+	run rtmr unlock root
+	first=$(extended "$zeros" "cryptattest:cap:v1\nroot $uuid $vk_id\n")
+	check "a TDX machine without a TPM: RTMR 3 gets both events" eval '[ $code = 0 ] && is_open kbs && grep -q "\"cap\":\"done\"" $record &&
+		[ "$(rtmr 3)" = "$(extended "$first" "cryptattest:outcome:v1 kbs\n")" ] && [ "$(rtmr 2)" = "$zeros" ]'
+	before=$(rtmr 3)
+	run rtmr cap
+	check "and no more of them" eval '[ $code = 0 ] && grep -q "in place already" err && [ "$(rtmr 3)" = "$before" ]'
+	config rtmr2 kbs "cap-rtmr = 2"
+	run rtmr2 cap
+	check "cap-rtmr = 2" eval '[ $code = 0 ] && [ "$(rtmr 2)" != "$zeros" ] && [ "$(rtmr 3)" = "$before" ]'
+	kill $fuse
+	wait $fuse 2>/dev/null
+	fuse=
+else
+	count=$((count + 1))
+	echo "ok $count - the registers of a TDX machine # SKIP no FUSE here"
+fi
+rm -r root/sys
 config now kbs-or-vtpm
 meets unreachable
 config now kbs-or-vtpm
+boot_without_tpm
 run now unlock root
 check "no TPM to fall back to: exit 8, and the broker is named too" eval '[ $code = 8 ] && id_is tpm-absent && grep -q "no answer from the broker" err'
 mv away root/dev/tpm-swtpm

@@ -12,8 +12,12 @@ missing=$(swtpm_missing) && skip_all "$missing is not installed"
 build=$(cd "$TOP_BUILDDIR" && pwd)
 agent=$build/cryptattest-test
 seal_tool=$build/tests/tools/seal_tool
+fuse=
 cleanup_all() {
 	swtpm_stop
+	[ -z "$fuse" ] || {
+		kill "$fuse" 2>/dev/null && wait "$fuse"
+	}
 	cleanup
 }
 trap cleanup_all EXIT
