@@ -5,9 +5,11 @@
 #include "base/text.h"
 #include "cli/enroll_verb.h"
 #include "keysrc/keysrc.h"
+#include "state/state.h"
 #include "unlock/enroll_vtpm.h"
 #include "vtpm/pcr.h"
 
+#define LOCK_WAIT_MS 60000 /* for an unlock that is under way: it has the TPM */
 #define PCR_PHASES 11 /* systemd goes on measuring words into it all through the boot */
 
 /* What came from files, beside the volume's passphrase. */
@@ -151,6 +153,18 @@ static void tell(const struct unlock_env *env, const struct enroll *e, const str
 			    name, e->vk_id);
 }
 
+/* A volume that comes from mode kbs: the broker's part alone must not go on opening it. */
+static void warn_alone(const struct enroll *e, const struct words *w)
+{
+	_cleanup_secret_ struct secret *key = NULL;
+	int slot;
+
+	if (!w->kbs_part || !w->doc.passphrase || luks_volume_unlock(e->v, w->kbs_part, 1, -1, &key, &slot, NULL) < 0)
+		return;
+	log_warning("%s: the broker's part alone opens keyslot %d: both are needed only when that is gone (cryptattest wipe %s --keyslot %d)",
+		    e->conf->name, slot, e->conf->name, slot);
+}
+
 int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphrase, struct err **err)
 {
 	_cleanup_(words_clear) struct words w = { .doc = { .keyslot = -1, .sealed_keyslot = -1 } };
@@ -158,9 +172,11 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 	_cleanup_enroll_sealed_ struct enroll_sealed s = { .superseded = -1 };
 	const struct unlock_env env = cli_env(cli);
 	const struct config_volume *v = e->conf;
+	_cleanup_close_ int lock = -1;
 	bool changed;
 
-	if (read_words(&cli->opts, v, &w, err) < 0 || enroll_clean(&env, v, passphrase, &changed, err) < 0)
+	if (read_words(&cli->opts, v, &w, err) < 0 || state_lock(cli->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0 ||
+	    enroll_clean(&env, v, passphrase, &changed, err) < 0)
 		return -1;
 	if (changed) {
 		enroll_clear(e);
@@ -175,6 +191,7 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 	if (enroll_seal(&env, &tpm, e, cli->opts.keyslot, &s, err) < 0 || commit(&env, e, &s, &w, cli->opts.output, err) < 0)
 		return -1;
 	tell(&env, e, &s, &w);
+	warn_alone(e, &w);
 	enroll_warn_pins(e, s.edit);
 	/* The lock of the first change goes before the next one takes it. */
 	luks_edit_free(TAKE_PTR(s.edit));

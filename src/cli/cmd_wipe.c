@@ -8,9 +8,12 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "keysrc/keysrc.h"
+#include "state/state.h"
 #include "unlock/enroll_vtpm.h"
 #include "unlock/exitcode.h"
 #include "unlock/rules.h"
+
+#define LOCK_WAIT_MS 60000 /* for an unlock that is under way: it has the TPM */
 
 /* The indices are the machine's: those of other volumes count on them as well. */
 static int check_shared(const struct config *c, const struct config_volume *v, struct err **err)
@@ -92,8 +95,11 @@ static int forget_indices(struct cli *cli, const struct config_volume *v, struct
 	_cleanup_rules_ struct rules rules = { 0 };
 	_cleanup_secret_ struct secret *owner = NULL;
 	const struct unlock_env env = cli_env(cli);
+	_cleanup_close_ int lock = -1;
 	unsigned int removed = 0;
 
+	if (state_lock(cli->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0)
+		return -1;
 	if (cli->opts.owner_auth_file && keysrc_read_passphrase(cli->opts.owner_auth_file, "the TPM's owner", &owner, err) < 0)
 		return -1;
 	if (enroll_trust(&env, &tpm, owner, err) < 0 || rules_load(cli->config, cli->root_fd, v->pin, &rules, err) < 0 ||

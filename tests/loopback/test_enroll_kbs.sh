@@ -145,6 +145,10 @@ check "kbs+vtpm: enrolled for another system" all '[ $code = 0 ]' 'store both2.j
 boot two
 agent unlock root
 check "kbs+vtpm: which opens the volume now" is_open kbs+vtpm
+cp base.img root/dev/disk
+agent enroll root --source=kbs --key-file pass --output alone.json --force
+agent enroll root --source=vtpm --key-file pass --kbs-part alone.json --output doc.json
+check "kbs+vtpm: a part that opens the volume alone is named" all '[ $code = 0 ]' 'grep -q "alone opens keyslot 1: " err'
 
 # --- kbs-or-vtpm
 cp base.img root/dev/disk

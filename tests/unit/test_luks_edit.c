@@ -232,6 +232,55 @@ static void test_hostile(void **state)
 	opened_close(&o);
 }
 
+/* Judges a change that a library with a mind of its own could have made: the image after the change, changed further by ops. */
+static void judge_change(const char *what, const char *const *ops, bool wipe)
+{
+	static const struct luks_policy lax = { .profile = LUKS_COMPAT };
+	struct luks_device dev;
+	struct luks_edit *e = NULL;
+	struct luks_header good;
+	struct opened o;
+
+	image_copy("two", "meddled");
+	opened_volume(&o, "meddled");
+	assert_ok(wipe ? wipe_slot(&o, &compat, 1, &e, &_err) : add(&o, &compat, -1, &e, &_err));
+	assert_ok(edit_check(e, &_err));
+	assert_ok(luks_edit_write(e, &_err));
+	edit_run(image_path("meddled"), ops);
+	good = e->h;
+	image_device("meddled", &dev);
+	assert_ok(luks_header_read(&dev, &lax, &e->h, &_err));
+	if (edit_check(e, NULL) == 0)
+		fail_msg("%s: not noticed", what);
+	assert_fails(edit_check(e, &_err), ERR_INTEGRITY, "edit");
+	luks_header_clear(&e->h);
+	e->h = good;
+	device_close(&dev);
+	luks_edit_free(e);
+	opened_close(&o);
+}
+
+static void test_nothing_else(void **state)
+{
+	static const struct {
+		const char *what;
+		const char *const ops[8];
+	} cases[] = {
+		{ "flags", { "set", "config.flags", "[\"no-journal\"]", NULL } },
+		{ "cipher", { "set", "segments.0.encryption", "\"aes-xts-plain\"", NULL } },
+		{ "digest", { "set", "digests.0.iterations", "1001", NULL } },
+		{ "another keyslot", { "set", "keyslots.0.kdf.iterations", "1001", NULL } },
+		{ "token", { "set", "tokens.0", "{\"type\":\"clevis\",\"keyslots\":[],\"jwe\":{}}", NULL } },
+		{ "label", { "field", "label", "other", NULL } },
+		{ "material of keyslot 0", { "raw", "32769", "00ff00ff", NULL } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		judge_change(cases[i].what, cases[i].ops, false);
+		judge_change(cases[i].what, cases[i].ops, true);
+	}
+}
+
 /* Key material that is exchanged counts as well, and so does the file behind the name. */
 static void test_exchanged(void **state)
 {
@@ -271,7 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add),	  cmocka_unit_test(test_add_shape), cmocka_unit_test(test_wipe),
 		cmocka_unit_test(test_integrity), cmocka_unit_test(test_short_key), cmocka_unit_test(test_token),	    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_hostile),	  cmocka_unit_test(test_exchanged),
+		cmocka_unit_test(test_hostile),	  cmocka_unit_test(test_exchanged), cmocka_unit_test(test_nothing_else),
 	};
 
 	image_tool_or_skip();
