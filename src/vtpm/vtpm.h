@@ -43,7 +43,8 @@ int vtpm_primary_name(struct vtpm *v, struct tpm_name *ret, struct err **err);
 /* Opens the salted session to the primary of that Name: persistent 0x81000001 if it has it, else a transient one of the TCG template
  * (made persistent only by vtpm_provision()). ERR_TPM "tpm-replaced" when this TPM has no such primary. */
 int vtpm_trust(struct vtpm *v, const struct tpm_name *primary, struct err **err);
-/* For `enroll`: CreatePrimary + EvictControl when 0x81000001 is empty. owner_auth may be NULL. */
+/* For `enroll`: CreatePrimary + EvictControl when 0x81000001 is empty. owner_auth may be NULL; it is kept for the indices that later calls
+ * define. */
 int vtpm_provision(struct vtpm *v, const struct secret *owner_auth, struct err **err);
 /* Defines the counters of the rules where they are absent (vtpm_seal() does so too), with the owner authorization that
  * vtpm_provision() was given. */
