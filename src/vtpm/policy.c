@@ -115,7 +115,7 @@ int policy_digest(const struct policy *p, uint8_t out[static POLICY_DIGEST], str
 
 	if (p->signer && step_authorize(d, &p->signer->name, err) < 0)
 		return -1;
-	if (step_pcr(d, p->bank, p->pcrs, p->pcr_digest, err) < 0)
+	if (p->pcrs && step_pcr(d, p->bank, p->pcrs, p->pcr_digest, err) < 0)
 		return -1;
 	if (p->offline.index && step_nv(d, &p->offline, err) < 0)
 		return -1;

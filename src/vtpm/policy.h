@@ -33,7 +33,7 @@ struct policy {
 	uint8_t signed_digest[POLICY_DIGEST]; /* over the values now; for policy_approved() and running only */
 	struct policy_nv version;	      /* the same; limit = version of the signed entry */
 	const struct pcr_sig *signature;      /* for running only */
-	uint32_t pcrs;			      /* literal PCRs and the cap register */
+	uint32_t pcrs;			      /* literal PCRs and the cap register; 0, no such part, in other programs' policies alone */
 	uint8_t pcr_digest[POLICY_DIGEST];
 	struct policy_nv offline;
 	bool pin;

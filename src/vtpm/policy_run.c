@@ -136,7 +136,7 @@ int policy_run(struct tpm *t, ESYS_TR session, const struct policy *p, struct er
 
 	if (p->signer && run_authorize(t, session, p, err) < 0)
 		return -1;
-	if (run_pcr(t, session, p->bank, p->pcrs, p->pcr_digest, err) < 0)
+	if (p->pcrs && run_pcr(t, session, p->bank, p->pcrs, p->pcr_digest, err) < 0)
 		return -1;
 	if (p->offline.index && run_nv(t, session, &p->offline, "offline-budget", "the allowance of offline boots is used up", err) < 0)
 		return -1;

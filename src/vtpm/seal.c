@@ -151,6 +151,12 @@ int seal_check_public(const struct sealed_bytes *pub, bool pin, TPM2B_PUBLIC *re
 
 int seal_load(struct tpm *t, const TPM2B_PUBLIC *pub, const struct sealed_bytes *priv, struct tpm_loaded *ret, struct err **err)
 {
+	return seal_load_under(t, t->primary, pub, priv, ret, err);
+}
+
+int seal_load_under(struct tpm *t, ESYS_TR parent, const TPM2B_PUBLIC *pub, const struct sealed_bytes *priv, struct tpm_loaded *ret,
+		    struct err **err)
+{
 	TPM2B_PRIVATE p = { 0 };
 	ESYS_TR object = ESYS_TR_NONE;
 	size_t off = 0;
@@ -160,7 +166,7 @@ int seal_load(struct tpm *t, const TPM2B_PUBLIC *pub, const struct sealed_bytes 
 		return -1;
 	if (Tss2_MU_TPM2B_PRIVATE_Unmarshal(priv->data, priv->len, &off, &p) != TSS2_RC_SUCCESS || off != priv->len)
 		return err_set(err, ERR_INTEGRITY, "sealed-object", "the private area of the sealed object does not parse");
-	rc = TPM_CALL(t, Esys_Load(t->esys, t->primary, session_for(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &p, pub, &object));
+	rc = TPM_CALL(t, Esys_Load(t->esys, parent, session_for(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &p, pub, &object));
 	/* A parameter that the TPM cannot use at all: not even the shape of an object. INTEGRITY is about what is inside. */
 	if (tpm_rc_from_tpm(rc) && (rc & TPM2_RC_P) && (rc & TPM2_RC_FMT1) && tpm_rc_base(rc) != TPM2_RC_INTEGRITY)
 		return err_set(err, ERR_INTEGRITY, "sealed-object", "the sealed object is damaged (0x%x)", rc);

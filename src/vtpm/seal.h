@@ -43,6 +43,9 @@ int seal_create(struct tpm *t, const uint8_t policy[static POLICY_DIGEST], const
 int seal_check_public(const struct sealed_bytes *pub, bool pin, TPM2B_PUBLIC *ret, struct err **err);
 /* ERR_TPM "tpm-replaced": not an object of this TPM's primary; ERR_INTEGRITY "sealed-object": no object at all. */
 int seal_load(struct tpm *t, const TPM2B_PUBLIC *pub, const struct sealed_bytes *priv, struct tpm_loaded *ret, struct err **err);
+/* The same under another parent, which is loaded already. */
+int seal_load_under(struct tpm *t, ESYS_TR parent, const TPM2B_PUBLIC *pub, const struct sealed_bytes *priv, struct tpm_loaded *ret,
+		    struct err **err);
 /* In a policy session in which the policy ran; success uses it up. ERR_TPM "tpm-auth" (wrong PIN), "pcr-changed", "tpm-lockout". */
 int seal_unseal(struct tpm *t, ESYS_TR object, struct tpm_loaded *policy, const struct secret *pin_value, struct secret **ret,
 		struct err **err);
