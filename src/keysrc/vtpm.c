@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "keysrc/pin.h"
 
 void sealed_answer_clear(struct sealed_answer *a)
 {
@@ -23,7 +24,7 @@ static int check_file(const struct sealed_request *r, const struct sealed_blob *
 	return err_hint(err, "seal it again: cryptattest enroll %s --source=vtpm", r->name);
 }
 
-static int check_lockout(struct vtpm *v, struct tpm_lockout *ret, struct err **err)
+int pin_check_lockout(struct vtpm *v, struct tpm_lockout *ret, struct err **err)
 {
 	if (tpm_lockout(vtpm_tpm(v), ret, err) < 0)
 		return -1;
@@ -40,7 +41,7 @@ static int unseal(const struct sealed_request *r, const struct sealed_blob *b, c
 }
 
 /* One more wrong try and nobody gets in for hours: that one is not made here. */
-static bool may_try_again(const struct tpm_lockout *l)
+bool pin_may_try_again(const struct tpm_lockout *l)
 {
 	return l->max_tries == 0 || l->failed + 1 < l->max_tries;
 }
@@ -55,11 +56,11 @@ static int unseal_with_pin(const struct sealed_request *r, const struct sealed_b
 		_cleanup_err_ struct err *e = NULL;
 		struct tpm_lockout lockout;
 
-		if (check_lockout(r->vtpm, &lockout, err) < 0 || r->ask_pin(r->ctx, &lockout, &pin, err) < 0)
+		if (pin_check_lockout(r->vtpm, &lockout, err) < 0 || r->ask_pin(r->ctx, &lockout, &pin, err) < 0)
 			return -1;
 		if (unseal(r, b, pin, ret, &e) == 0)
 			return 0;
-		if (!text_eq(err_id(e), "tpm-auth") || i + 1 == PIN_TRIES || !may_try_again(&lockout))
+		if (!text_eq(err_id(e), "tpm-auth") || i + 1 == PIN_TRIES || !pin_may_try_again(&lockout))
 			return err_propagate(err, TAKE_PTR(e));
 	}
 }

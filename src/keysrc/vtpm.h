@@ -6,6 +6,7 @@
 #ifndef CRYPTATTEST_KEYSRC_VTPM_H
 #define CRYPTATTEST_KEYSRC_VTPM_H
 
+#include "keysrc/pin.h"
 #include "vtpm/vtpm.h"
 
 struct sealed_request {
@@ -26,8 +27,6 @@ struct sealed_answer {
 	enum sealed_origin origin;
 	int keyslot; /* the file's hint, -1 = none */
 };
-
-#define PIN_TRIES 3
 
 /*
  * Those of vtpm_unseal() and sealed_blob_parse(), and: ERR_INTEGRITY "sealed-volume" (a file of another volume), ERR_TPM "sealed-pin"
