@@ -167,6 +167,9 @@ static int check_interop(const struct config *c, const struct config_section *s,
 	if (v->mode != MODE_VTPM && v->mode != MODE_KBS_OR_VTPM)
 		return config_fail(s, "interop-unsafe", 0, err, "interop-unsafe = yes needs mode = vtpm or kbs-or-vtpm: with %s the header "
 				   "must hold nothing that opens the volume alone", config_mode_name(v->mode));
+	if (!v->sealed && (c->vtpm.offline_index || c->vtpm.version_index))
+		return config_fail(s, "interop-unsafe", 0, err, "interop-unsafe = yes without sealed: the keyslots of other programs keep neither "
+				   "offline-boots nor version-index");
 	return 0;
 }
 
@@ -187,8 +190,11 @@ static int check_mode(const struct config *c, const struct config_section *s, co
 		return config_fail(s, "mode", 0, err, "mode = %s cannot be combined with phase = system: the cap comes first", mode);
 	if (!c->vtpm.present)
 		return config_fail(s, "mode", 0, err, "mode = %s needs a [vtpm] section, which says what a sealed secret depends on", mode);
-	if (!v->sealed && !v->interop_unsafe)
-		return config_fail(s, "mode", 0, err, "mode = %s needs sealed, the file of the sealed secret", mode);
+	if (!v->sealed && !v->interop_unsafe) {
+		config_fail(s, "mode", 0, err, "mode = %s needs sealed, the file of the sealed secret", mode);
+		return err_hint(err, "keyslots of systemd-cryptenroll and clevis open without our audit and cap: they are used only with "
+				     "interop-unsafe = yes; `cryptattest enroll --from` takes them over");
+	}
 	if (!c->vtpm.pcrs && !c->vtpm.signer)
 		return config_fail(vtpm_section(c), NULL, 0, err, "[vtpm] has neither pcrs nor signer: a secret sealed without PCRs opens for any system");
 	/* The broker's secret and the sealed one open keyslots of their own. */

@@ -26,7 +26,7 @@ static int check_refused_earlier(const struct run *run, const struct job *job, s
 }
 
 /* The dialogue with the person before the machine, who knows what a wrong PIN costs. */
-static int ask_pin(void *ctx, const struct tpm_lockout *l, struct secret **ret, struct err **err)
+int job_ask_pin(void *ctx, const struct tpm_lockout *l, struct secret **ret, struct err **err)
 {
 	const struct job *job = ctx;
 	_cleanup_free_ char *prompt = NULL;
@@ -66,6 +66,24 @@ static void explain_replaced(const struct run *run, const char *text, size_t len
 	sealed_blob_clear(&b);
 }
 
+int job_may_unseal(const struct run *run, const struct job *job, struct err **err)
+{
+	return check_refused_earlier(run, job, err) < 0 ? -1 : check_pin_allowed(run, job, err);
+}
+
+int job_check_capped(const struct run *run, const struct job *job, const struct vtpm_rules *rules, struct err **err)
+{
+	bool capped;
+
+	if (vtpm_capped(run->tpm.vtpm, rules, &capped, err) < 0)
+		return -1;
+	if (!capped)
+		return 0;
+	err_set(err, ERR_CAP, "capped", "already capped: PCR %u was extended in this boot, no sealed secret can be unsealed any more",
+		rules->cap_pcr);
+	return err_hint(err, "restart the machine, or cryptattest recover %s", job->conf->name);
+}
+
 static int unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
@@ -74,19 +92,13 @@ static int unseal(struct run *run, struct job *job, bool offline, struct sealed_
 				    .uuid = luks_volume_uuid(job->volume),
 				    .need_origin = !job->conf->vk_id,
 				    .offline = offline,
-				    .ask_pin = ask_pin,
+				    .ask_pin = job_ask_pin,
 				    .ctx = job };
-	bool capped;
 
 	if (machine_tpm_trust(run->env, &run->tpm, err) < 0 ||
 	    rules_load(run->env->config, run->env->root_fd, job->conf->pin, &rules, err) < 0 ||
-	    vtpm_capped(run->tpm.vtpm, &rules.vtpm, &capped, err) < 0)
+	    job_check_capped(run, job, &rules.vtpm, err) < 0)
 		return -1;
-	if (capped) {
-		err_set(err, ERR_CAP, "capped", "already capped: PCR %u was extended in this boot, no sealed secret can be unsealed any more",
-			rules.vtpm.cap_pcr);
-		return err_hint(err, "restart the machine, or cryptattest recover %s", job->conf->name);
-	}
 	if (sidecar_read(run->env, job->conf, deadline_earlier(run->deadline, deadline_in_ms(run->opt->boot ? SIDECAR_WAIT_MS : 1)), &text,
 			 &r.text_len, err) < 0)
 		return -1;
@@ -107,23 +119,44 @@ int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_ans
 
 	job->step = "unseal";
 	events_start(ev, "unseal", job->conf->name);
-	rc = check_refused_earlier(run, job, err);
-	if (rc == 0)
-		rc = check_pin_allowed(run, job, err);
+	rc = job_may_unseal(run, job, err);
 	if (rc == 0)
 		rc = unseal(run, job, offline, ret, err);
+	if (rc < 0)
+		job_explain_foreign(job, err);
 	return events_done(ev, "unseal", job->conf->name, rc, err);
+}
+
+/* what: "vtpm", "vtpm, systemd-tpm2 token" */
+static void note_source(struct job *job, const char *what)
+{
+	job->source_kind = "vtpm";
+	free(job->source);
+	job->source = job->fallback ? text_printf("%s (%s)", what, err_message(job->fallback)) : text_dup(what);
+}
+
+static int open_foreign(struct run *run, struct job *job, struct err **err)
+{
+	_cleanup_foreign_answer_ struct foreign_answer a = { 0 };
+	char what[40];
+
+	if (job_unseal_foreign(run, job, &a, err) < 0)
+		return -1;
+	snprintf(what, sizeof(what), "vtpm, %s token", foreign_kind_name(a.kind));
+	note_source(job, what);
+	job_open(run, job, &(struct key_offer){ .foreign = &a });
+	return 0;
 }
 
 static int open_sealed(struct run *run, struct job *job, bool offline, struct err **err)
 {
 	struct sealed_answer sealed = { 0 };
 
+	if (job_wants_foreign(job))
+		return open_foreign(run, job, err);
 	if (job_unseal(run, job, offline, &sealed, err) < 0)
 		return -1;
-	job->source_kind = "vtpm";
-	free(job->source);
-	job->source = job->fallback ? text_printf("vtpm (%s)", err_message(job->fallback)) : text_dup("vtpm");
+	note_source(job, "vtpm");
 	job_open(run, job, &(struct key_offer){ .sealed = &sealed });
 	sealed_answer_clear(&sealed);
 	return 0;

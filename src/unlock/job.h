@@ -3,6 +3,7 @@
 #ifndef CRYPTATTEST_UNLOCK_JOB_H
 #define CRYPTATTEST_UNLOCK_JOB_H
 
+#include "keysrc/foreign.h"
 #include "keysrc/vtpm.h"
 #include "luks/volume.h"
 #include "state/state.h"
@@ -76,12 +77,24 @@ struct key_offer {
 	const struct secret *secret; /* document or raw */
 	bool provisioner;
 	const struct sealed_answer *sealed;
+	const struct foreign_answer *foreign; /* alone: another program's keyslot */
 };
 /* open.c: document checks, K1-K4, trial activation under a private name (K6), deactivated again. */
 void job_open(struct run *run, struct job *job, const struct key_offer *offer);
 /* acquire_vtpm.c: the secret sealed to this machine's TPM. ERR_REFUSED "refused-earlier" when a broker refused the volume in this boot;
  * ERR_CAP "capped"; what machine_tpm_trust(), sidecar_read() and keysrc_sealed() give. offline: no broker was in reach. */
 int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err);
+/* Before anything is unsealed: no broker refused the volume in this boot, and a PIN would not be typed for the host to read. */
+int job_may_unseal(const struct run *run, const struct job *job, struct err **err);
+/* ERR_CAP "capped". The TPM is trusted. */
+int job_check_capped(const struct run *run, const struct job *job, const struct vtpm_rules *rules, struct err **err);
+int job_ask_pin(void *job, const struct tpm_lockout *l, struct secret **ret, struct err **err);
+/* acquire_foreign.c: is the volume to be opened by a token of another program? */
+bool job_wants_foreign(const struct job *job);
+/* ERR_TPM "sealed-origin" without vk-id; otherwise as job_unseal(), with what keysrc_foreign() gives. */
+int job_unseal_foreign(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err);
+/* For "sealed-absent" alone. */
+void job_explain_foreign(const struct job *job, struct err **err);
 /* Mode vtpm. */
 void acquire_sealed(struct run *run, struct job *job);
 /* kbs-or-vtpm: the outcome classes of contracts.md 4 that lead to the vTPM. */

@@ -141,6 +141,14 @@ static int obtain_from_sealed(struct run *run, struct job *job, const struct sea
 	return obtain_key(run, job, passphrase, NULL, sealed, err);
 }
 
+/* The token names the keyslot, and no other is tried: its passphrase is as good as the token, which is the host's. */
+static int obtain_from_foreign(struct run *run, struct job *job, const struct foreign_answer *a, struct err **err)
+{
+	if (check_sector_size(job, job->conf->sector_size, err) < 0 || unlock_with(run, job, a->passphrase, a->keyslot, err) < 0)
+		return -1;
+	return check_identity(job, NULL, err);
+}
+
 static int obtain_from_both(struct run *run, struct job *job, const struct secret_document *doc, const struct sealed_answer *sealed,
 			    struct err **err)
 {
@@ -192,6 +200,8 @@ static int open_volume(struct run *run, struct job *job, const struct key_offer 
 	events_start(ev, "open", job->conf->name);
 	if (run->opt->recover)
 		rc = obtain_key(run, job, offer->secret, NULL, NULL, err);
+	else if (offer->foreign)
+		rc = obtain_from_foreign(run, job, offer->foreign, err);
 	else if (offer->secret)
 		rc = obtain_from_document(run, job, offer, err);
 	else
