@@ -11,7 +11,8 @@ build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
 boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio xz-utils socat openssl libfuse3-dev
 	swtpm ovmf tpm2-tools libtss2-tcti-swtpm0 dosfstools mtools fdisk"
 all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl strace iproute2
-	debhelper dh-apparmor lintian dpkg-dev rpm apparmor bash"
+	debhelper dh-apparmor lintian dpkg-dev rpm apparmor bash
+	systemd clevis clevis-luks clevis-tpm2"
 # tang-common has the server without a unit that would start it.
 bench="$build libcmocka-dev cryptsetup-bin openssl strace clevis clevis-tpm2 tang-common jose curl socat swtpm tpm2-tools libtss2-tcti-swtpm0"
 

@@ -1,0 +1,336 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# Keyslots that the real systemd-cryptenroll and the real clevis seal to a software TPM: they open with ours under interop-unsafe = yes
+# and within its limits (C7), and are taken over by enroll --from. Nothing here is made by our own code but what enroll makes.
+. "$TOP_SRCDIR/tests/loopback/lib.sh"
+. "$TOP_SRCDIR/tests/lib/swtpm.sh"
+PATH=$PATH:/usr/sbin:/sbin
+for tool in cryptsetup tpm2_pcrextend tpm2_createpolicy tpm2_flushcontext tpm2_dictionarylockout openssl; do
+	command -v $tool >/dev/null || skip_all "$tool is not installed"
+done
+if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
+if ! command -v systemd-cryptenroll >/dev/null && ! command -v clevis-luks-bind >/dev/null; then
+	skip_all "neither systemd-cryptenroll nor clevis is installed"
+fi
+agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
+trap 'swtpm_stop; cleanup' EXIT
+cd "$tmp" || exit 1
+export CRYPTATTEST_TEST_ROOT="$tmp/root" TSS2_LOG=all+none
+mkdir -p root/etc root/dev root/run root/tee root/mapper
+printf %s correct-horse-battery-staple >pass
+chmod 600 pass
+swtpm_start "$tmp/tpm" || bail "no software TPM"
+echo "$swtpm_path" >root/dev/tpm-swtpm
+record=root/run/cryptattest/status.json
+
+sha() {
+	printf %s "$1" | sha256sum | cut -c1-64
+}
+# Each restart of a TPM that was not told to shut down counts as a wrong PIN, and what systemd 252 seals is locked out with the PINs.
+power_cycle() {
+	swtpm_reboot || bail "no software TPM"
+	tpm2_dictionarylockout -c >/dev/null 2>&1 && tpm2_dictionarylockout -s -n 100 -t 10 -l 10 >/dev/null 2>&1 || bail "no lockout parameters"
+}
+# boot [SYSTEM]
+boot() {
+	power_cycle
+	tpm2_pcrextend "4:sha256=$(sha loader)" "7:sha256=$(sha keys)" "9:sha256=$(sha "${1:-system}")" "11:sha256=$(sha "uki ${1:-system}")" || bail "no PCRs"
+	rm -rf root/mapper root/run
+	mkdir root/mapper root/run
+}
+# There is no resource manager, and both programs leave sessions behind.
+flush() {
+	for what in -t -l -s; do
+		tpm2_flushcontext $what >/dev/null 2>&1
+	done
+}
+fresh() {
+	truncate -s 0 root/dev/disk
+	truncate -s 20M root/dev/disk
+	cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+	vk=$("$agent" document root/dev/disk --name root --key-file pass --pins | sed -n 's/^vk-id = //p')
+}
+systemd() {
+	PASSWORD=$(cat pass) systemd-cryptenroll --tpm2-device="swtpm:path=$swtpm_path" "$@" root/dev/disk >systemd.log 2>&1 || {
+		sed 's/^/# /' systemd.log
+		bail "systemd-cryptenroll $*"
+	}
+	flush
+}
+# It asks the TPM that TPM2TOOLS_TCTI names (swtpm_start has set it), and then does not look for /dev/tpmrm0.
+clevis_bind() { # PIN CONFIG
+	clevis luks bind -y -k pass -d root/dev/disk "$1" "$2" >clevis.log 2>&1 || {
+		sed 's/^/# /' clevis.log
+		bail "clevis luks bind $*"
+	}
+	flush
+}
+# conf PCRS [VOLUME-LINE...]; $vtpm: lines of [vtpm]; $pin_vk: no vk-id when empty
+srk=
+vtpm=
+pin_vk=yes
+conf() {
+	pcrs=$1
+	shift
+	{
+		printf '[agent]\nprofile = bare-metal\n[vtpm]\n%b' "$vtpm"
+		[ -z "$pcrs" ] || printf 'pcrs = %s\n' "$pcrs"
+		[ -z "$srk" ] || printf 'srk-name = %s\n' "$srk"
+		printf '[volume root]\ndevice = /dev/disk\nmode = vtpm\nheader = compat\n'
+		[ -z "$pin_vk" ] || printf 'vk-id = %s\n' "$vk"
+		for line; do printf '%s\n' "$line"; done
+	} >root/etc/test.conf
+}
+unsafe="interop-unsafe = yes"
+agent() {
+	rm -rf root/run/cryptattest
+	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
+	code=$?
+}
+unlock() {
+	agent unlock root
+}
+opened() { # KIND
+	[ "$code" = 0 ] && [ -e root/mapper/root ] && grep -q '"source":"vtpm"' $record && grep -q "opened by a $1 token" err &&
+		! grep -qF "$(cat pass)" out err
+}
+refused() { # EXIT ID [WORDS]
+	[ "$code" = "$1" ] && grep -qF "[$2]" err && [ -z "$(ls root/mapper)" ] && { [ -z "${3-}" ] || grep -qF -e "$3" err; }
+}
+all() {
+	for word; do
+		eval "$word" || {
+			echo "failed: $word"
+			return 1
+		}
+	done
+}
+with_systemd() {
+	command -v systemd-cryptenroll >/dev/null && return
+	echo "# systemd-cryptenroll is not installed: its part is left out"
+	return 1
+}
+with_clevis() {
+	for tool in clevis-luks-bind clevis-encrypt-tpm2 jose; do
+		command -v $tool >/dev/null || {
+			echo "# $tool is not installed: clevis's part is left out"
+			return 1
+		}
+	done
+}
+# typed LINE...: an unlock with a terminal of its own, on which these lines are typed
+typed() {
+	rm -rf root/run/cryptattest
+	for line in "$@"; do
+		sleep 0.7
+		echo "$line"
+	done | timeout 60 script -qec "$agent unlock root --config /etc/test.conf" /dev/null >out 2>&1
+	code=$?
+	tr -d '\r' <out >err
+}
+
+boot
+fresh
+conf 7 "sealed = /boot/root.sealed"
+agent enroll root --source=vtpm --key-file pass
+srk=$(sed -n 's/.*srk-name = \(000b[0-9a-f]*\).*/\1/p' err)
+check "the storage primary has a name" [ ${#srk} = 68 ]
+
+if with_systemd; then
+	# --- PCRs alone
+	systemd --tpm2-pcrs=7+4 --tpm2-public-key=
+	cp root/dev/disk systemd.img
+	boot
+	conf 7
+	unlock
+	check "systemd: without the switch, the configuration says what is missing" all 'refused 2 config-invalid "needs sealed"' 'grep -q "interop-unsafe = yes" err'
+	conf 7 "sealed = /boot/root.sealed"
+	unlock
+	check "systemd: without the switch, with a sealed file that is not there" all 'refused 8 sealed-absent "not used without interop-unsafe"' 'grep -q "enroll --from=systemd-tpm2" err'
+	conf 7 "$unsafe" "header = strict"
+	sed -i '/^header = compat/d' root/etc/test.conf
+	unlock
+	check "systemd: the strict header profile refuses the token" refused 9 H11
+	pin_vk=
+	conf 7 "$unsafe"
+	unlock
+	check "systemd: without vk-id nothing proves who sealed it" refused 8 sealed-origin
+	pin_vk=yes
+	conf 7 "$unsafe"
+	unlock
+	check "systemd: PCRs of the configuration and more: opens" opened systemd-tpm2
+	check "systemd: the report tells by what" grep -q "vtpm, systemd-tpm2 token" out err
+	boot
+	unlock
+	check "systemd: and in the next boot" opened systemd-tpm2
+	rm root/mapper/*
+	unlock
+	check "systemd: not once more after the cap" refused 12 capped
+	boot
+	conf "4 7 9" "$unsafe"
+	unlock
+	check "systemd: fewer PCRs than the configuration's: refused" refused 8 foreign-policy "sealed for PCR 4 7, the configuration says pcrs = 4 7 9"
+	vtpm='bank = sha384\n'
+	conf 7 "$unsafe"
+	unlock
+	check "systemd: another bank: refused" refused 8 foreign-policy "another PCR bank"
+	vtpm=
+	conf 7 "$unsafe" "pin = yes"
+	unlock
+	check "systemd: the configuration wants a PIN: refused" refused 8 sealed-pin
+	conf 7 "$unsafe" "keyslot = 0"
+	unlock
+	check "systemd: the configuration names another keyslot: refused" refused 8 foreign-keyslot
+	other=$vk
+	vk=$(printf '%064d' 1)
+	conf 7 "$unsafe"
+	unlock
+	check "systemd: not the owner's volume: refused" refused 9 K4
+	vk=$other
+	conf 7 "$unsafe"
+	power_cycle
+	tpm2_pcrextend "4:sha256=$(sha other)" "7:sha256=$(sha keys)"
+	unlock
+	check "systemd: another PCR 4: refused" refused 8 policy "other values of PCR 4 7"
+	# The switch stands or falls with the limits of the profile and the mode.
+	conf "4 7" "$unsafe"
+	sed -i 's/^profile = .*/profile = cvm/' root/etc/test.conf
+	unlock
+	check "systemd: not on a confidential VM" refused 2 config-invalid "without audit and cap"
+	# A token that says what its object is not.
+	boot
+	conf 7 "$unsafe"
+	cryptsetup token export --token-id 0 root/dev/disk >token.json && cryptsetup token remove --token-id 0 root/dev/disk
+	sed 's/"tpm2-pcrs":\[4,7\]/"tpm2-pcrs":[7,9]/' token.json | cryptsetup token import --token-id 0 root/dev/disk
+	unlock
+	check "systemd: a token that was changed: refused" refused 8 policy
+	cryptsetup token remove --token-id 0 root/dev/disk
+	sed 's/"tpm2-pin"/"tpm2_salt":"?","tpm2-pin"/' token.json | cryptsetup token import --token-id 0 root/dev/disk
+	unlock
+	check "systemd: a token that is broken: refused" refused 9 foreign-token
+
+	# --- PIN
+	fresh
+	boot
+	PASSWORD=$(cat pass) NEWPIN=4711-0815 systemd --tpm2-pcrs=7 --tpm2-with-pin=yes --tpm2-public-key=
+	conf 7 "$unsafe"
+	boot
+	unlock
+	check "systemd, PIN: the configuration has none: refused" refused 8 sealed-pin
+	conf 7 "$unsafe" "pin = yes"
+	unlock
+	check "systemd, PIN: no terminal" refused 2 prompt
+	if command -v script >/dev/null; then
+		typed 4711-0815
+		check "systemd, PIN: opens" opened systemd-tpm2
+		boot
+		typed wrong 4711-0815
+		check "systemd, PIN: a wrong one is asked for again" all 'opened systemd-tpm2' '[ "$(grep -c "PIN for root" err)" -ge 2 ]'
+		boot
+		typed wrong wrong wrong
+		check "systemd, PIN: three wrong ones" refused 8 tpm-auth
+	fi
+
+	# --- signed PCR policies
+	fresh
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out sign.pem 2>/dev/null && openssl pkey -in sign.pem -pubout -out root/etc/signer.pem
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out other.pem 2>/dev/null && openssl pkey -in other.pem -pubout -out root/etc/other.pem
+	# sign: for the value that PCR 11 has now
+	sign() {
+		tpm2_createpolicy --policy-pcr -l sha256:11 -L policy.bin >/dev/null 2>&1 || bail tpm2_createpolicy
+		flush
+		printf '{"sha256":[{"pcrs":[11],"pkfp":"%s","pol":"%s","sig":"%s"}]}\n' \
+			"$(openssl rsa -pubin -in root/etc/signer.pem -RSAPublicKey_out -outform DER 2>/dev/null | sha256sum | cut -c1-64)" \
+			"$(od -An -tx1 -v policy.bin | tr -d ' \n')" "$(openssl dgst -sha256 -sign sign.pem policy.bin | base64 -w0)" >root/etc/sig.json
+	}
+	boot
+	systemd --tpm2-pcrs=7 --tpm2-public-key=root/etc/signer.pem --tpm2-public-key-pcrs=11
+	systemd --tpm2-pcrs= --tpm2-public-key=root/etc/signer.pem --tpm2-public-key-pcrs=11
+	sign
+	vtpm='signer = /etc/signer.pem\nsigned-pcrs = 11\npcr-signature = /etc/sig.json\n'
+	conf 7 "$unsafe"
+	boot
+	unlock
+	check "systemd, signed: opens" opened systemd-tpm2
+	boot update
+	unlock
+	check "systemd, signed: an update that nobody signed: refused" refused 8 policy-signature
+	sign
+	unlock
+	check "systemd, signed: the update, signed: opens" opened systemd-tpm2
+	conf "" "$unsafe" "keyslot = 2"
+	boot update
+	unlock
+	check "systemd, signed: without literal PCRs: opens" opened systemd-tpm2
+	vtpm='signer = /etc/other.pem\nsigned-pcrs = 11\npcr-signature = /etc/sig.json\n'
+	conf 7 "$unsafe"
+	boot update
+	unlock
+	check "systemd, signed: another signer in the configuration: refused" refused 8 foreign-policy "another signer"
+	vtpm=
+	conf 7 "$unsafe"
+	unlock
+	check "systemd, signed: no signer in the configuration: refused" refused 8 foreign-policy "does not name"
+fi
+
+if with_clevis; then
+	fresh
+	boot
+	clevis_bind tpm2 '{"pcr_bank":"sha256","pcr_ids":"4,7"}'
+	boot
+	conf 7 "sealed = /boot/root.sealed"
+	unlock
+	check "clevis: without the switch" refused 8 sealed-absent "the header's clevis token"
+	conf 7 "$unsafe"
+	unlock
+	check "clevis: opens" opened clevis
+	boot
+	conf "7 9" "$unsafe"
+	unlock
+	check "clevis: fewer PCRs than the configuration's: refused" refused 8 foreign-policy
+	conf 7 "$unsafe"
+	power_cycle
+	tpm2_pcrextend "4:sha256=$(sha loader)" "7:sha256=$(sha "other keys")"
+	unlock
+	check "clevis: another PCR 7: refused" refused 8 policy
+	fresh
+	boot
+	clevis_bind tpm2 '{"key":"rsa","pcr_bank":"sha256","pcr_ids":["7"]}'
+	conf 7 "$unsafe"
+	boot
+	unlock
+	check "clevis: RSA primary: opens" opened clevis
+	fresh
+	boot
+	clevis_bind tpm2 '{}'
+	conf 7 "$unsafe"
+	unlock
+	check "clevis: no PCRs: refused" refused 8 foreign-policy "opens for any system"
+	fresh
+	clevis_bind sss '{"t":1,"pins":{"tpm2":{"pcr_bank":"sha256","pcr_ids":"7"}}}'
+	conf 7 "$unsafe"
+	unlock
+	check "clevis: sss around tpm2: refused by name" refused 8 foreign-unsupported "pin sss"
+fi
+
+# --- another TPM: the same key is not made there
+fresh
+boot
+if command -v systemd-cryptenroll >/dev/null; then systemd --tpm2-pcrs=7 --tpm2-public-key=; else clevis_bind tpm2 '{"pcr_bank":"sha256","pcr_ids":"7"}'; fi
+conf 7 "$unsafe"
+swtpm_replace
+boot
+unlock
+check "another TPM than srk-name says: refused" refused 8 tpm-replaced
+conf 7 "sealed = /boot/root.sealed"
+srk=
+conf 7 "sealed = /boot/root.sealed"
+agent enroll root --source=vtpm --key-file pass
+srk=$(sed -n 's/.*srk-name = \(000b[0-9a-f]*\).*/\1/p' err)
+conf 7 "$unsafe"
+unlock
+check "another TPM, with its srk-name: the object is not its own" refused 8 tpm-replaced
+fresh
+unlock
+check "no token at all" refused 8 foreign-absent
+echo "1..$count"
