@@ -42,10 +42,11 @@ enum {
 	OPT_REMITS = 1 << 26,
 	OPT_PREPARE = 1 << 27,
 	OPT_PEER = 1 << 28,
+	OPT_PREDICTED = 1 << 29,
 };
 
 struct cli_opts {
-	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, prepare, peer, debug, quiet;
+	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, predicted, prepare, peer, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
 	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
 	const char *document, *kbs_part, *owner_auth_file, *pin_file;

@@ -85,6 +85,8 @@ static int check_words(struct cli *cli, const struct config_volume **ret, struct
 		return enroll_vtpm_check(o, cli->config, *ret, err);
 	if (o->document || o->kbs_part || o->pin_file || o->owner_auth_file)
 		return err_set(err, ERR_CONFIG, "usage", "--document, --kbs-part, --pin-file and --owner-auth-file are for --source=vtpm");
+	if (o->predicted || o->kernel || o->initrd || o->cmdline || o->uki)
+		return err_set(err, ERR_CONFIG, "usage", "--predicted and what tells it the next boot are for --source=vtpm");
 	return need_kbs(o, *ret, err) < 0 ? -1 : secret_out_check(o->output, err);
 }
 

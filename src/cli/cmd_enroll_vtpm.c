@@ -7,6 +7,7 @@
 #include "keysrc/keysrc.h"
 #include "state/state.h"
 #include "unlock/enroll_vtpm.h"
+#include "unlock/predict_env.h"
 #include "vtpm/pcr.h"
 
 #define LOCK_WAIT_MS 60000 /* for an unlock that is under way: it has the TPM */
@@ -57,6 +58,10 @@ int enroll_vtpm_check(const struct cli_opts *o, const struct config *c, const st
 		return wrong(err, "--document is for mode = kbs-or-vtpm, whose broker may have secrets sealed anew", both ? "--kbs-part takes a document, too" : NULL);
 	if (o->output && !o->document && !both)
 		return wrong(err, "--output without --document: there is nothing to give out", NULL);
+	if (!o->predicted && (o->kernel || o->initrd || o->cmdline || o->uki))
+		return wrong(err, "--kernel, --initrd, --cmdline and --uki tell --predicted what will boot", NULL);
+	if (o->predicted && !c->vtpm.pcrs)
+		return wrong(err, "--predicted, but [vtpm] names no literal PCRs", "signed PCRs need no new sealing: cryptattest predict --sign");
 	if (o->pin_file && !v->pin)
 		return wrong(err, "--pin-file, but pin = no for this volume", NULL);
 	if (text_eq(o->kbs_part, "-") || text_eq(o->document, "-") || text_eq(o->pin_file, "-") || text_eq(o->owner_auth_file, "-"))
@@ -134,6 +139,21 @@ static int commit(const struct unlock_env *env, const struct enroll *e, struct e
 	return rc;
 }
 
+/* The literal PCRs of the boot to come; an unknown one is an error, because the secret would open in no boot at all. */
+static int predict_next(const struct unlock_env *env, const struct cli_opts *o, struct pcr_values *ret, struct err **err)
+{
+	const struct predict_input next = { .kernel = o->kernel, .initrd = o->initrd, .cmdline = o->cmdline, .uki = o->uki };
+	const uint32_t mask = env->config->vtpm.pcrs;
+	struct prediction p;
+
+	if (predict_here(env, &next, mask, &p, err) < 0 || predict_values(&p, mask, ret, err) < 0)
+		return -1;
+	for (unsigned int i = 0; i < PCR_COUNT; i++)
+		if (mask >> i & 1 && p.pcr[i].state == PREDICT_CHANGES)
+			log_info("PCR %u %s", i, p.pcr[i].why);
+	return 0;
+}
+
 static void tell(const struct unlock_env *env, const struct enroll *e, const struct enroll_sealed *s, const struct words *w)
 {
 	const struct config_vtpm *t = &env->config->vtpm;
@@ -141,9 +161,13 @@ static void tell(const struct unlock_env *env, const struct enroll *e, const str
 	char list[3 * PCR_COUNT + 1];
 
 	pcr_mask_text(t->pcrs, list, sizeof(list));
-	log_info("%s: keyslot %d: %s sealed to this machine's TPM, for PCR %s as %s now", name, luks_edit_keyslot(s->edit),
-		 s->kbs_part ? "one of two parts" : "its secret is", *list ? list : "values that the signer signs,", *list ? "they are" : "signed");
-	if (t->pcrs & 1u << PCR_PHASES)
+	log_info("%s: keyslot %d: %s sealed to this machine's TPM, for PCR %s as %s", name, luks_edit_keyslot(s->edit),
+		 s->kbs_part ? "one of two parts" : "its secret is", *list ? list : "values that the signer signs,",
+		 s->next ? "predicted" : *list ? "they are now" : "signed now");
+	if (s->next)
+		log_warning("%s: the sealed file before this one is gone: if something else boots, only the broker or a passphrase opens the volume",
+			    name);
+	if (!s->next && t->pcrs & 1u << PCR_PHASES)
 		log_warning("%s: pcrs holds 11, which systemd extends after the initramfs: the values of now are not those of the next boot; use "
 			    "signer and signed-pcrs for it", name);
 	if (w->want_document)
@@ -173,9 +197,11 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 	const struct unlock_env env = cli_env(cli);
 	const struct config_volume *v = e->conf;
 	_cleanup_close_ int lock = -1;
+	struct pcr_values next;
 	bool changed;
 
 	if (read_words(&cli->opts, v, &w, err) < 0 || state_lock(cli->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0 ||
+	    (cli->opts.predicted && predict_next(&env, &cli->opts, &next, err) < 0) ||
 	    enroll_clean(&env, v, passphrase, &changed, err) < 0)
 		return -1;
 	if (changed) {
@@ -185,6 +211,7 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 	}
 	if (enroll_trust(&env, &tpm, w.owner_auth, err) < 0)
 		return -1;
+	s.next = cli->opts.predicted ? &next : NULL;
 	s.owner_auth = w.owner_auth;
 	s.pin = w.pin;
 	s.kbs_part = w.kbs_part;

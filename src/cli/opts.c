@@ -50,6 +50,7 @@ static const struct option_def {
 	{ "uki", OPT_NEXT, STRING, O(uki), "FILE", "the next boot's unified kernel image" },
 	{ "sign", OPT_SIGN, STRING, O(sign), "KEY.pem", "print a tpm2-pcr-signature.json over the signed PCRs instead" },
 	{ "version", OPT_SIGN, STRING, O(version), "N", "version of the signed policy (needed with version-index)" },
+	{ "predicted", OPT_PREDICTED, FLAG, O(predicted), NULL, "seal for the PCR values that `predict` computes, not for those of now" },
 	{ "remits", OPT_REMITS, FLAG, O(remits), NULL, "who answers for what, and what covers this initrd" },
 	{ "json", OPT_JSON, FLAG, O(json), NULL, "machine-readable output" },
 	{ "status-fd", OPT_STATUS_FD, NUMBER, O(status_fd), "N", "one JSON object per phase on this descriptor" },

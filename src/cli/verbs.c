@@ -61,8 +61,9 @@ static const struct verb v_enroll = {
 	"audited header, audited again, compared and written so that a power cut never loses a keyslot. The volume may be in use.\n\n"
 	"  cryptattest enroll root --source=kbs --key-file pass --output root.json\n"
 	"  cryptattest enroll root --source=kbs < pass | cryptattest-kbs resource add --document default/web-042/root\n"
-	"  cryptattest enroll root --source=vtpm --key-file pass",
-	OPT_ENROLL_SOURCE | OPT_SEALING | OPT_KEY_FILE | OPT_OUTPUT | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_enroll
+	"  cryptattest enroll root --source=vtpm --key-file pass\n"
+	"  cryptattest enroll root --source=vtpm --key-file pass --predicted --initrd /boot/initrd.img-new",
+	OPT_ENROLL_SOURCE | OPT_SEALING | OPT_PREDICTED | OPT_NEXT | OPT_KEY_FILE | OPT_OUTPUT | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_enroll
 };
 static const struct verb v_wipe = {
 	"wipe", "VOLUME --keyslot N|--source=vtpm", "remove a keyslot",

@@ -16,6 +16,7 @@
 struct enroll_sealed {
 	const struct secret *owner_auth, *pin; /* the caller's; may be NULL */
 	const struct secret *kbs_part;	       /* mode kbs+vtpm: what the broker holds; else NULL */
+	const struct pcr_values *next;	       /* the literal PCRs to seal for; NULL: as they are now */
 	struct secret *bytes, *passphrase;     /* what is sealed; what opens the keyslot */
 	struct luks_edit *edit;
 	char *text;	   /* of the sealed file */

@@ -52,7 +52,7 @@ tap() {
 verbs="unlock lock recover cap check document enroll wipe attest evidence explain doctor predict status config"
 all_options="all boot check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
 	source:main document:f kbs-part:f pin-file:f owner-auth-file:f nv-indices force json status-fd:1 timings kernel:f initrd:f cmdline:c uki:f
-	sign:f version:1 remits"
+	sign:f version:1 remits predicted"
 takes() {
 	case $1 in
 	unlock) echo all boot status-fd timings config ;;
@@ -60,7 +60,7 @@ takes() {
 	recover) echo key-file status-fd timings config ;;
 	check) echo json profile config ;;
 	document) echo name key-file pins keyslot profile config ;;
-	enroll) echo source document kbs-part pin-file owner-auth-file key-file output keyslot force config ;;
+	enroll) echo predicted kernel initrd cmdline uki source document kbs-part pin-file owner-auth-file key-file output keyslot force config ;;
 	wipe) echo source nv-indices owner-auth-file keyslot key-file force config ;;
 	attest) echo source json timings status-fd config ;;
 	evidence) echo decode verify json format report-data output timings config ;;

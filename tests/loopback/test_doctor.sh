@@ -178,8 +178,23 @@ printf another >root/boot/initrd.img
 agent predict
 check "another initrd lies there" all '[ $code = 0 ]' 'grep -q "^sha256:9 .*changes because of /boot/initrd.img" out'
 cp out predicted
+"$agent" document root/dev/disk --name root --key-file pass --pins >pins 2>err
+srk=
+conf vtpm "$(grep ^vk-id pins)"
+agent enroll root --source=vtpm --key-file pass
+srk=$(sed -n 's/.*srk-name = \(000b[0-9a-f]*\).*/\1/p' err)
+conf vtpm "$(grep ^vk-id pins)"
+agent enroll root --source=vtpm --key-file pass --predicted
+check "enroll --predicted seals for it" all '[ $code = 0 ]' 'grep -q "for PCR 4 9 as predicted" err' 'grep -q "PCR 9 changes because of /boot/initrd.img" err'
+agent unlock root
+check "which is not this boot" all '[ $code = 8 ]' '[ ! -e root/mapper/root ]'
 boot another
 check "and is what the next boot measures" all 'grep -q "^sha256:9 *$(pcr9) " predicted'
+agent unlock root
+check "and opens the volume there" all '[ $code = 0 ]' '[ -e root/mapper/root ]'
+cp root/boot/root.sealed sealed.before
+agent enroll root --source=vtpm --key-file pass --predicted
+check "a prediction that cannot be made changes nothing" all '[ $code = 8 ]' 'grep -q "\[predict-unknown\]" err' 'cmp -s sealed.before root/boot/root.sealed'
 agent doctor
 check "a log of another boot is found out" row warn event-log "which do not lead to PCR 9"
 agent predict
