@@ -40,6 +40,7 @@ VM_LOGS=${VM_LOGS:-$VM_CACHE/failed}
 . "$VM_SRC/tests/vm/prepare.sh"
 . "$VM_SRC/tests/vm/kbs.sh"
 . "$VM_SRC/tests/vm/shared.sh"
+. "$VM_SRC/tests/vm/vtpm.sh"
 # shellcheck disable=SC2086 # words
 vm_prepare $cases
 export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS VM_PKI

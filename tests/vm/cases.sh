@@ -2,10 +2,12 @@
 # shellcheck shell=sh
 # The boots: one function each, read top to bottom. The first statement that is not true fails the case. Sourced.
 
-VM_CASES="stock success two-volumes wrong-measurement other-server server-down null-cipher tdx kernel-6.1 foreign-root"
-VM_CASES_FULL="null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
+# vtpm-fallback takes three boots. tests/demo.sh is "success" and "wrong-measurement" once more.
+VM_CASES="stock vtpm-fallback two-volumes other-server null-cipher tdx kernel-6.1 foreign-root"
+VM_CASES_FULL="success wrong-measurement server-down null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
 	preflight root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
-	dracut-plain-foreign-root crypttab-keyscript crypttab-keyscript-refused dracut-socket dracut-socket-refused"
+	dracut-plain-foreign-root crypttab-keyscript crypttab-keyscript-refused dracut-socket dracut-socket-refused
+	vtpm-killed vtpm-outcomes"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
 # scripts open it: so the attack is real.
@@ -113,8 +115,10 @@ case_null_cipher()
 
 case_tdx()
 {
-	title "$1" "root opened by a TDX quote, kernel 6.12" || return 0
+	title "$1" "root opened by a TDX quote, kernel 6.12; the cap moves its measurement register" || return 0
 	tee tdx
+	echo 'echo "rtmr3: $(od -A n -t x1 -v /sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384 | tr -d " \n")"' >"$CASE_DIR/late.sh"
+	VM_LATE=$CASE_DIR/late.sh
 	machine 6.12 initrd-6.12
 	server "$(rule tdx default/test/root)"
 	launch root.img
@@ -123,6 +127,7 @@ case_tdx()
 	expect_clean
 	expect_server 1 attested
 	expect_server 1 'released default/test/root'
+	expect_console "^rtmr3: $(vm_cap_value sha384 "root $VM_UUID_ROOT $(vm_pin vk-id "$VM_WORK/root.img" root "$VM_WORK/root.key")" kbs)"
 }
 
 case_kernel_6_1()
@@ -137,6 +142,50 @@ case_kernel_6_1()
 	expect_clean
 	expect_server 1 attested
 	expect_server 1 'released default/test/root'
+}
+
+# The machine's life with a TPM, in three boots. The first opens the volumes with the broker's secrets and seals its own for later; then the
+# broker is away; then it is kept away by a host that has changed one word of the command line.
+case_vtpm_fallback()
+{
+	title "$1" "sealed to the TPM by a boot with the broker, opened by one without, shut when the host changes the command line" || return 0
+	tee snp
+	with_config vtpm.conf initrd-vtpm
+	machine 6.12 initrd
+	tpm esp.img
+	unseal_by_hand
+	set -- root "$VM_WORK/root.img" "$VM_WORK/root.key"
+	set -- data "$VM_WORK/data.img" "$VM_WORK/data.key" "$@"
+
+	boot_into reachable
+	server_keys vtpm
+	server "$(rule snp default/test/root; rule snp default/test/data)"
+	launch root.img data.img
+	server_stop
+	expect_root
+	expect_opened root kbs
+	expect_opened data kbs
+	expect_capped kbs "$@"
+	expect_console '^late: not unsealed: unseal'
+
+	boot_into unreachable
+	launch root.img data.img
+	expect_root
+	expect_opened root vtpm
+	expect_opened data vtpm
+	# What the cap is for: in the initramfs tpm2-tools get the secret, behind it neither they nor our own program.
+	expect_console '^early: unsealed: [0-9]+ CAS1'
+	expect_capped vtpm "$@"
+	expect_console '^late: not unsealed: unseal'
+	expect_console '^late: unlock data: exit 12'
+
+	boot_into changed
+	machine 6.12 initrd -- nokaslr
+	launch root.img data.img
+	expect_no_root
+	expect_console '^early: not unsealed: unseal'
+	expect_console 'PCR 9'
+	expect_exit 8
 }
 
 # root= names another disk than the one that was opened, as root=UUID= does when the host adds a disk with that label. With preflight = warn
@@ -444,4 +493,113 @@ case_dracut_socket_refused()
 	expect_no_console 'emergency mode'
 	expect_exit 4
 	expect_server 0 'released default'
+}
+
+# --- with a TPM, the longer list -------------------------------------------------------------------------------------------------
+
+# A kill strikes between any two steps: nothing public but what had passed every check and the cap, nothing private left behind, and the boot scripts
+# close the register whatever became of the agent.
+case_vtpm_killed()
+{
+	title "$1" "killed between any two steps: no mapping but behind the cap; the boot scripts close the register" || return 0
+	tee snp
+	with_config vtpm.conf initrd-vtpm
+	machine 6.12 initrd
+	tpm esp.img
+	server_keys vtpm
+	boot_into sealing
+	server "$(rule snp default/test/root; rule snp default/test/data)"
+	launch root.img data.img
+	expect_opened data kbs
+
+	boot_into points
+	{
+		printf "volume=data device=UUID=%s vk_id=%s\n" "$VM_UUID_DATA" "$(vm_pin vk-id "$VM_WORK/data.img" data "$VM_WORK/data.key")"
+		printf "sealed=PARTLABEL=esp:/cryptattest/data.sealed key=%s\n" "$(base64 -w0 "$VM_WORK/data.key")"
+		cat "$VM_SRC/tests/vm/killpoints"
+	} >"$CASE_DIR/early.sh"
+	VM_EARLY=$CASE_DIR/early.sh VM_SECONDS=700
+	launch root.img data.img
+	expect_console '^killpoint: all done'
+	grep '^killpoint [sf]' "$CASE_DIR/console.txt" >"$CASE_DIR/points"
+	expect_points
+	# The boot that follows gets its root by the broker: the TPM is closed.
+	expect_root
+	expect_opened root kbs
+	server_stop
+
+	boot_into scripts
+	with_config vtpm-continue.conf initrd-vtpm
+	without_crypttab
+	machine 6.12 initrd -- "root=UUID=$VM_UUID_FILES" agent-killed
+	echo 'echo "late: PCR 15: $(cat /sys/class/tpm/tpm0/pcr-sha256/15)"' >"$CASE_DIR/late.sh"
+	VM_EARLY='' VM_LATE=$CASE_DIR/late.sh
+	launch plain-root.img root.img data.img
+	expect_console 'cryptattest: unlock ended with status 137'
+	expect_console '^root: /dev/vd[a-z] ext4'
+	expect_no_console '^mapping: '
+	expect_console "^late: PCR 15: $(vm_cap_value sha256 - none | tr a-f A-F)"
+}
+
+# One line per point, written by the guest (killpoints).
+expect_points()
+{
+	! grep -vE '^killpoint (sealed|file) [0-9]+: at=[a-z.]+ exit=[0-9]+ public=[01] private=0 register=(moved|untouched)$' "$CASE_DIR/points" ||
+		fail "something was left behind"
+	# A name is public behind the cap alone, and not before its last check.
+	! grep 'public=1' "$CASE_DIR/points" | grep -vE 'at=(publish\.[a-z]*|end) .*register=moved' || fail "a public mapping too early"
+	for phase in device header open verify cap; do
+		grep -q "^killpoint sealed .*at=$phase\.start" "$CASE_DIR/points" || fail "no kill struck in phase $phase of the sealed path"
+	done
+	grep -q '^killpoint file .*at=publish.start' "$CASE_DIR/points" || fail "no kill struck before publish"
+	grep -q '^killpoint file .*at=end exit=0 public=1' "$CASE_DIR/points" || fail "the last run did not open the volume"
+	[ "$(grep -c '^killpoint sealed' "$CASE_DIR/points")" -ge 8 ] || fail "too few points"
+}
+
+# What the manual's table says (OUTCOMES of cryptattest(8)), seen: each mode with each answer of the broker.
+case_vtpm_outcomes()
+{
+	title "$1" "each mode with a broker that is there, refuses, cannot tell, is away: the manual's table" || return 0
+	tee snp
+	with_config outcomes.conf initrd-vtpm
+	without_crypttab
+	machine 6.12 initrd -- "root=UUID=$VM_UUID_FILES"
+	tpm esp.img
+	for mode in $VM_OUTCOME_MODES; do
+		cp --sparse=always "$VM_WORK/outcome-$mode.img" "$CASE_DIR/"
+		VM_DISKS_KEPT="$VM_DISKS_KEPT $CASE_DIR/outcome-$mode.img"
+	done
+	rules=$(for mode in $VM_OUTCOME_MODES; do rule snp "default/test/$(vm_outcome_name "$mode")"; done)
+	server_keys outcomes
+	: >"$CASE_DIR/seen"
+
+	boot_into enrolling
+	server "" # says no, which takes less time than saying nothing
+	vm_outcomes_enroll >"$CASE_DIR/late.sh"
+	VM_LATE=$CASE_DIR/late.sh
+	launch plain-root.img
+	[ "$(grep -c '^enrolled: .*exit 0' "$CASE_DIR/console.txt")" = 3 ] || fail "not all volumes were enrolled"
+	VM_LATE=''
+	server_stop
+
+	for broker in reachable refusing indeterminate unreachable; do
+		boot_into $broker
+		case $broker in
+		reachable) server "$rules" ;;
+		refusing) server "" ;;
+		indeterminate)
+			rm -rf "$VM_WORK/kbs-outcomes-empty"
+			cp -a "$VM_WORK/kbs-outcomes" "$VM_WORK/kbs-outcomes-empty"
+			rm -rf "$VM_WORK/kbs-outcomes-empty/resources/"*
+			server_keys outcomes-empty
+			server "$rules"
+			;;
+		esac
+		launch plain-root.img
+		[ $broker = unreachable ] || server_stop
+		expect_console '^root: /dev/vd[a-z] ext4'
+		vm_outcomes_seen $broker "$CASE_DIR/console.txt" >>"$CASE_DIR/seen"
+	done
+	vm_outcomes_table "$CASE_DIR/seen" >"$CASE_DIR/table"
+	diff "$VM_SRC/tests/vm/outcomes" "$CASE_DIR/table" || fail "the table differs from tests/vm/outcomes"
 }

@@ -34,6 +34,16 @@ with_config()
 	vm_append "$CASE_DIR/initrd" "$VM_WORK/${2:-initrd-6.12}" "$CASE_DIR/overlay" etc
 }
 
+# without_crypttab: the same without Debian's own idea of what the root file system lies on.
+without_crypttab()
+{
+	mkdir -p "$CASE_DIR/overlay/cryptroot"
+	: >"$CASE_DIR/overlay/cryptroot/crypttab"
+	mv "$CASE_DIR/initrd" "$CASE_DIR/initrd.crypttab"
+	vm_append "$CASE_DIR/initrd" "$CASE_DIR/initrd.crypttab" "$CASE_DIR/overlay" cryptroot
+	rm "$CASE_DIR/initrd.crypttab"
+}
+
 # machine KERNEL INITRD [-- KERNEL-ARGUMENT...]: what will be launched and measured.
 machine()
 {
@@ -54,10 +64,60 @@ server_keys() { SERVER_KEYS=$1; }
 # server POLICY: starts the key broker with this policy.
 server()
 {
+	rm -rf "$CASE_DIR/kbs"
 	cp -a "$VM_WORK/kbs-${SERVER_KEYS:-main}" "$CASE_DIR/kbs"
 	printf '%s\n' "$1" >"$CASE_DIR/policy.conf"
 	vm_kbs_policy "$CASE_DIR/kbs" "$CASE_DIR/policy.conf"
 	vm_kbs_start "$CASE_DIR/kbs" "$CASE_DIR/kbs.log" || exit 1
+}
+
+server_stop()
+{
+	kill "$VM_KBS_PID"
+	wait "$VM_KBS_PID"
+	VM_PORT=
+}
+
+# tpm DISK: the machine has a TPM and this disk, both of its own: they keep what the guest does to them.
+tpm()
+{
+	cp -a "$VM_WORK/tpm" "$CASE_DIR/tpm"
+	cp --sparse=always "$VM_WORK/$1" "$CASE_DIR/$1"
+	# Two firmwares, and tpm2-tools under emulation.
+	VM_TPM=$CASE_DIR/tpm VM_DISKS_KEPT=$CASE_DIR/$1 VM_SECONDS=240
+}
+
+# unseal_by_hand: somebody with tpm2-tools tries the sealed file of root, before our scripts and in the booted system; there our own program tries
+# that of data as well.
+unseal_by_hand()
+{
+	{
+		echo '('
+		vm_unseal_script root.sealed
+		echo ') 2>&1 | sed "s/^/early: /"'
+	} >"$CASE_DIR/early.sh"
+	{
+		echo '('
+		vm_unseal_script root.sealed
+		echo 'rm -f /run/udev/control' # udevd is gone, and libdevmapper would wait for it
+		echo "cat >/run/attack/conf <<'END'"
+		sed '/^\[volume/,$d' "$VM_WORK/vtpm.conf"
+		printf '[volume data]\ndevice = UUID=%s\nmode = vtpm\nsealed = PARTLABEL=esp:/cryptattest/data.sealed\nvk-id = %s\nEND\n' \
+			"$VM_UUID_DATA" "$(vm_pin vk-id "$VM_WORK/data.img" data "$VM_WORK/data.key")"
+		echo 'cryptattest lock data --config /run/attack/conf'
+		echo 'cryptattest unlock data --config /run/attack/conf; echo "unlock data: exit $?"'
+		echo ') 2>&1 | sed "s/^/late: /"'
+	} >"$CASE_DIR/late.sh"
+	VM_EARLY=$CASE_DIR/early.sh VM_LATE=$CASE_DIR/late.sh
+}
+
+# boot_into NAME: the logs of the next boot go to a folder of their own; those of the last one are read as before.
+boot_into()
+{
+	[ -z "${BOOT:-}" ] || mv "$CASE_DIR/console.log" "$CASE_DIR/console-$BOOT.log"
+	rm -f "$CASE_DIR/connections"
+	BOOT=$1
+	echo "boot: $1"
 }
 
 # launch DISK...: boots the machine and waits for its end.
@@ -104,6 +164,22 @@ expect_opened()
 {
 	sed -n '/^status json:/,$p' "$CASE_DIR/console.txt" | tr -d '\n' | grep -Eq "\"name\": *\"$1\"[^}]*\"state\": *\"open\"[^}]*\"source\": *\"$2" ||
 		fail "status does not say that $1 was opened by $2"
+}
+
+# expect_capped OUTCOME VOLUME IMAGE KEY-FILE [VOLUME IMAGE KEY-FILE]: the cap register holds what these volumes and the way they were opened make it, as
+# anybody can compute; "-" for no volume. It was at zero before.
+expect_capped()
+{
+	lines=- outcome=$1
+	shift
+	while [ $# -ge 3 ]; do
+		[ "$lines" != - ] && lines="$lines
+" || lines=
+		lines="$lines$1 $(cryptsetup luksUUID "$2") $(vm_pin vk-id "$2" "$1" "$3")"
+		shift 3
+	done
+	expect_console '^early: PCR 15: 0*$'
+	expect_console "^late: PCR 15: $(vm_cap_value sha256 "$lines" "$outcome" | tr a-f A-F)"
 }
 
 # The agent ended with this status and switched the machine off: on-failure prints the status's text, as --help has it.

@@ -19,12 +19,13 @@ vm_measure()
 vm_command_line() { echo "console=ttyS0 loglevel=3 panic=5 root=/dev/mapper/root init=/usr/local/sbin/bootmark${*:+ }$*"; }
 
 # vm_append NEW INITRD FOLDER NAME: INITRD and behind it a second archive with NAME and what is below it, relative to FOLDER. The kernel takes
-# archives one after the other, each beginning at a multiple of 4; zeros between them are skipped.
+# archives one after the other, each beginning at a multiple of 4; zeros between them are skipped. The same content gives the same bytes: OVMF
+# measures them.
 vm_append()
 {
 	cat "$2" >"$1"
 	truncate -s %512 "$1"
-	(cd "$3" && find "$4" | cpio --quiet -o -H newc) >>"$1"
+	(cd "$3" && find "$4" -exec touch -h -d @0 {} + && find "$4" | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc) >>"$1"
 }
 
 # vm_launch DIR: boots what the variables say, the console to DIR/console.log, every Ethernet frame to DIR/net.pcap.
@@ -78,7 +79,7 @@ vm_launch()
 		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=1,snapshot=on,file=$VM_OVMF/OVMF_VARS_4M.fd"
 	fi
 	# One line per connection, for the tests that count them.
-	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s\n' "$1" "${VM_PORT:-9}" >"$1/forward"
+	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s 2>/dev/null\n' "$1" "${VM_PORT:-9}" >"$1/forward"
 	chmod +x "$1/forward"
 	# shellcheck disable=SC2086 # drives and TPM are words
 	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
@@ -91,7 +92,7 @@ vm_launch()
 	vm_status=$?
 	rm -f "$1/initrd.launched"
 	[ -z "$vm_tpm" ] || vm_tpm_stop "$1"
-	# ttyS0 has carriage returns, and SeaBIOS leaves terminal codes.
-	tr -d '\r\033' <"$1/console.log" >"$1/console.txt"
+	# ttyS0 has carriage returns, and the firmware leaves terminal codes.
+	tr -d '\r' <"$1/console.log" | sed 's/\x1b\[[=0-9;]*[A-Za-z]//g' | tr -d '\033' >"$1/console.txt"
 	return $vm_status
 }

@@ -16,6 +16,12 @@ vm_prepare()
 	*' stock '*) vm_image_stock ;;
 	esac
 	case " $* " in
+	*' vtpm'*) vm_prepare_vtpm ;;
+	esac
+	case " $* " in
+	*' vtpm-outcomes '*) vm_prepare_outcomes ;;
+	esac
+	case " $* " in
 	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
 	esac
 	case " $* " in

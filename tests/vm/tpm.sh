@@ -77,3 +77,49 @@ vm_esp()
 # vm_esp_get FILE NAME, vm_esp_put FILE NAME: /cryptattest/NAME of it to standard output, from standard input.
 vm_esp_get() { mtype -i "$1@@1M" "::/cryptattest/$2"; }
 vm_esp_put() { mcopy -o -i "$1@@1M" - "::/cryptattest/$2"; }
+
+# What an attacker does who is root in the guest and has tpm2-tools: unseals the object of a sealed file with the policy that it was sealed to.
+# vm_unseal_script NAME: prints a shell script for VM_EARLY or VM_LATE that ends with one line, "unsealed: BYTES MAGIC" or "not unsealed: WHY".
+vm_unseal_script()
+{
+	cat <<-EOF
+	export TPM2TOOLS_TCTI=device:/dev/tpmrm0
+	mkdir -p /run/attack/esp && cd /run/attack
+	modprobe vfat 2>/dev/null
+	for part in /sys/class/block/*; do
+		grep -q '^PARTNAME=esp' "\$part/uevent" && busybox mount -t vfat -o ro "/dev/\${part##*/}" esp
+	done
+	member() { sed -n 's/.*"'"\$1"'": *"\([^"]*\)".*/\1/p' "esp/cryptattest/$1" | base64 -d >"\$1"; }
+	member public; member private
+	busybox umount esp
+	tpm2 flushcontext -t; tpm2 flushcontext -l
+	why=
+	step() { [ -n "\$why" ] || tpm2 "\$@" >>log 2>&1 || why=\$1; }
+	step startauthsession --policy-session -S session
+	step policypcr -S session -l sha256:4,7,9,15
+	step load -C 0x81000001 -u public -r private -c object
+	step unseal -c object -p session:session -o secret
+	tpm2 flushcontext session
+	if [ -s secret ]; then
+		echo "unsealed: \$(wc -c <secret) \$(head -c 4 secret)"
+	else
+		echo "not unsealed: \$why"
+	fi
+	tail -n 3 log
+	rm -f secret
+	echo "PCR 15: \$(cat /sys/class/tpm/tpm0/pcr-sha256/15)"
+	EOF
+}
+
+# vm_cap_value ALGORITHM LINES OUTCOME: the cap register after the two events of contract, in lower-case hexadecimal: what a broker or an auditor
+# computes from the volumes ("NAME UUID VK-ID" per line) and the way they were opened.
+vm_cap_value()
+{
+	vm_size=$(($(printf '' | "$1sum" | cut -d' ' -f1 | wc -c) - 1))
+	vm_first=$(printf 'cryptattest:cap:v1\n%s\n' "$2" | "$1sum" | cut -d' ' -f1)
+	vm_second=$(printf 'cryptattest:outcome:v1 %s\n' "$3" | "$1sum" | cut -d' ' -f1)
+	vm_value=$(printf "%0${vm_size}d%s" 0 "$vm_first" | vm_unhex | "$1sum" | cut -d' ' -f1)
+	printf '%s%s' "$vm_value" "$vm_second" | vm_unhex | "$1sum" | cut -d' ' -f1
+}
+
+vm_unhex() { sed 's/\(..\)/\\\\x\1/g' | xargs printf '%b'; }
