@@ -83,6 +83,12 @@ static void test_commands(void **state)
 		TPM2_CC_ReadPublic,	   TPM2_CC_StartAuthSession, TPM2_CC_PCR_Read, TPM2_CC_Load,	     TPM2_CC_CertifyCreation,
 		TPM2_CC_StartAuthSession, TPM2_CC_PolicyPCR,	     TPM2_CC_Unseal,   TPM2_CC_FlushContext, TPM2_CC_FlushContext,
 	};
+	static const uint32_t with_pin[] = {
+		TPM2_CC_ReadPublic,	       TPM2_CC_StartAuthSession, TPM2_CC_PCR_Read,	    TPM2_CC_Load,
+		TPM2_CC_CertifyCreation,       TPM2_CC_GetCapability, /* locked out? */
+		TPM2_CC_StartAuthSession,      TPM2_CC_PolicyPCR,	 TPM2_CC_PolicyAuthValue, TPM2_CC_Unseal,
+		TPM2_CC_FlushContext,	       TPM2_CC_FlushContext,
+	};
 	struct machine *m = *state;
 
 	seal(m, NULL);
@@ -90,6 +96,11 @@ static void test_commands(void **state)
 	expect_commands(m, plain, ARRAY_SIZE(plain));
 	assert_ok(unseal(m, NULL, true, &_err));
 	expect_commands(m, proven, ARRAY_SIZE(proven));
+	sealed_blob_clear(&m->b);
+	m->r.pin = true;
+	seal(m, "1234");
+	assert_ok(unseal(m, "1234", true, &_err));
+	expect_commands(m, with_pin, ARRAY_SIZE(with_pin));
 }
 
 /* The secret, the payload, the PIN and its value: not in the clear, neither when sealed nor when unsealed. */
