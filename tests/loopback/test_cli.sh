@@ -50,12 +50,12 @@ tap() {
 
 # --- options: the word after the colon is a value
 verbs="unlock lock recover cap check document enroll wipe attest evidence explain doctor predict status config"
-all_options="all boot check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
+all_options="all boot prepare check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
 	source:main document:f kbs-part:f pin-file:f owner-auth-file:f nv-indices force json status-fd:1 timings kernel:f initrd:f cmdline:c uki:f
 	sign:f version:1 remits predicted"
 takes() {
 	case $1 in
-	unlock) echo all boot status-fd timings config ;;
+	unlock) echo all boot prepare status-fd timings config ;;
 	lock | cap) echo config ;;
 	recover) echo key-file status-fd timings config ;;
 	check) echo json profile config ;;
