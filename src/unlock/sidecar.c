@@ -192,7 +192,7 @@ int sidecar_remove(const struct unlock_env *env, const struct config_volume *v, 
 	if (parent < 0 && errno == ENOENT)
 		return 0;
 	if (parent < 0 || (unlinkat(parent, slash ? slash + 1 : path, 0) < 0 && errno != ENOENT) || (fsync(parent) < 0 && errno != EINVAL) ||
-	    (mounted >= 0 && syncfs(mounted) < 0))
+	    (mounted >= 0 && sync_mounted(mounted) < 0))
 		return err_set_errno(err, ERR_TPM, "sealed-write", errno, "sealed = %s: cannot remove the file", v->sealed);
 	return 0;
 }
