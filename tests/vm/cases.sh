@@ -3,11 +3,11 @@
 # The boots: one function each, read top to bottom. The first statement that is not true fails the case. Sourced.
 
 # vtpm-fallback takes three boots. tests/demo.sh is "success" and "wrong-measurement" once more.
-VM_CASES="stock vtpm-fallback two-volumes other-server null-cipher tdx kernel-6.1 foreign-root"
-VM_CASES_FULL="success wrong-measurement server-down null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
+VM_CASES="stock vtpm-fallback two-volumes other-server server-down null-cipher tdx kernel-6.1"
+VM_CASES_FULL="success wrong-measurement foreign-root null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
 	preflight root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
 	dracut-plain-foreign-root crypttab-keyscript crypttab-keyscript-refused dracut-socket dracut-socket-refused
-	vtpm-killed vtpm-outcomes"
+	vtpm-killed vtpm-outcomes data-volume"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
 # scripts open it: so the attack is real.
@@ -602,4 +602,24 @@ case_vtpm_outcomes()
 	done
 	vm_outcomes_table "$CASE_DIR/seen" >"$CASE_DIR/table"
 	diff "$VM_SRC/tests/vm/outcomes" "$CASE_DIR/table" || fail "the table differs from tests/vm/outcomes"
+}
+
+# The root in the initramfs, the data volume by our units in the running system: a handshake each.
+case_data_volume()
+{
+	title "$1" "phase = system: data volume opened after switch-root and mounted" || return 0
+	tee snp
+	with_config data-volume.conf
+	machine 6.12 initrd -- init=/sbin/init systemd.journald.forward_to_console=0
+	server "$(rule snp default/test/systemd; rule snp default/test/data)"
+	VM_SECONDS=300
+	launch systemd.img data.img
+	expect_console '^BOOTMARK begin'
+	expect_console '^root: /dev/mapper/root ext4'
+	expect_console "^mapping: data CRYPT-LUKS2-$(echo "$VM_UUID_DATA" | tr -d -)-data"
+	expect_console '^mount: /dev/mapper/data /srv'
+	expect_opened root kbs
+	expect_opened data kbs
+	expect_server 2 attested
+	expect_server 1 'released default/test/data'
 }

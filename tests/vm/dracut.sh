@@ -66,6 +66,9 @@ vm_prepare_dracut_images()
 		;;
 	esac
 	case " $* " in
+	*' data-volume'*) vm_prepare_systemd_root ;;
+	esac
+	case " $* " in
 	*' dracut-socket'*)
 		vm_dracut_image "$VM_WORK/crypttab.conf" initrd-dracut-socket --add 'systemd systemd-networkd' ||
 			{ tail -n 20 "$VM_WORK/initrd-dracut-socket.log" >&2; vm_fail "dracut failed"; }
@@ -77,4 +80,26 @@ vm_prepare_dracut_images()
 			{ tail -n 20 "$VM_WORK/initrd-dracut-systemd.log" >&2; vm_fail "dracut failed"; }
 		;;
 	esac
+}
+
+# VM_WORK/systemd.img: a root with systemd, whose data volume is opened after switch-root by our units. The emulated processor that the initramfs
+# started goes on.
+vm_prepare_systemd_root()
+{
+	vm_version=$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)
+	vm_disk_content "$VM_DRACUT" "$VM_WORK/systemd"
+	vm_top=$VM_WORK/systemd
+	# vm_disk_content makes hard links: what is changed here must be made anew.
+	rm -rf "$vm_top/etc/cryptattest" "$vm_top/etc/fstab" "$vm_top/etc/systemd/network" "$vm_top/packages"
+	install -D -m 755 "$VM_SRC/tests/vm/bootmark" "$vm_top/usr/local/sbin/bootmark"
+	install -D -m 644 "$VM_WORK/data-volume.conf" "$vm_top/etc/cryptattest/cryptattest.conf"
+	mkdir -p "$vm_top/srv" "$vm_top/etc/systemd/network" "$vm_top/etc/systemd/system/multi-user.target.wants"
+	printf '[Match]\nName=e*\n[Network]\nDHCP=ipv4\n' >"$vm_top/etc/systemd/network/80-test.network"
+	printf '/dev/mapper/data /srv ext4 ro,_netdev,nofail 0 0\n' >"$vm_top/etc/fstab"
+	printf '[Unit]\nAfter=remote-fs.target\n[Service]\nType=oneshot\nExecStart=/usr/local/sbin/bootmark\nStandardOutput=file:/dev/console\n' \
+		>"$vm_top/etc/systemd/system/bootmark.service"
+	ln -sf ../bootmark.service "$vm_top/etc/systemd/system/multi-user.target.wants/bootmark.service"
+	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$vm_top/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
+	vm_disk "$VM_WORK/systemd.img" "$VM_UUID_ROOT" "$VM_WORK/root.key" "$vm_top" 400
+	vm_kbs_resource "$VM_WORK/kbs-main" default/test/systemd "$VM_WORK/systemd.img" root "$VM_WORK/root.key" || vm_fail "no document for systemd.img"
 }

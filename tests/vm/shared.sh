@@ -31,7 +31,7 @@ vm_prepare()
 	*' packaged '*) vm_prepare_packaged ;;
 	esac
 	case " $* " in
-	*' dracut-'*) vm_prepare_dracut_images "$@" ;;
+	*' dracut-'* | *' data-volume'*) vm_prepare_dracut_images "$@" ;;
 	esac
 	vm_prepare_image 6.12 "$VM_WORK/test.conf"
 }
@@ -69,6 +69,12 @@ vm_prepare_configs()
 	sed 's/^on-failure.*/on-failure = continue/' "$VM_WORK/test.conf" >"$VM_WORK/continue.conf"
 	sed 's/^on-failure.*/&\npreflight = warn/' "$VM_WORK/test.conf" >"$VM_WORK/preflight-warn.conf"
 	sed 's/^on-failure.*/&\nopener = crypttab/' "$VM_WORK/test.conf" >"$VM_WORK/crypttab.conf"
+	{
+		printf '[agent]\non-failure = poweroff\n'
+		cat "$VM_WORK/kbs-main.client"
+		printf '[volume root]\ndevice = UUID=%s\nsecret = main:default/test/systemd\n' "$VM_UUID_ROOT"
+		printf '[volume data]\ndevice = UUID=%s\nsecret = main:default/test/data\nphase = system\n' "$VM_UUID_DATA"
+	} >"$VM_WORK/data-volume.conf"
 	sed 's/^secret/sekret/' "$VM_WORK/test.conf" >"$VM_WORK/broken.conf"
 	{
 		cat "$VM_WORK/test.conf"
