@@ -37,11 +37,12 @@ cap() {
 # conf MODE [LINE...]: further lines of [volume root]
 srk=
 pcrs="4 9"
+profile=bare-metal
 conf() {
 	mode=$1
 	shift
 	{
-		printf '[agent]\nprofile = bare-metal\n[kbs main]\nurl = https://127.0.0.1:1\n'
+		printf '[agent]\nprofile = %s\n[kbs main]\nurl = https://127.0.0.1:1\n' "$profile"
 		printf 'pin = sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n'
 		printf '[vtpm]\npcrs = %s\n' "$pcrs"
 		[ -z "$srk" ] || printf 'srk-name = %s\n' "$srk"
@@ -184,6 +185,24 @@ check "mode kbs" refused 2 enroll-mode
 conf vtpm "vk-id = $(printf '%064d' 1)"
 enroll
 check "the configuration pins another volume" refused 9 K4
+
+# --- a confidential VM, and a vTPM that its host runs
+profile=cvm
+conf vtpm "vk-id = $vk"
+enroll
+check "a vTPM that the host runs is not sealed to" refused 8 vtpm-untrusted
+vtpm='allow-untrusted-vtpm = yes\n'
+conf vtpm "vk-id = $vk"
+enroll
+check "unless the configuration accepts that" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
+fresh
+vtpm=
+pcrs=7
+conf vtpm "vk-id = $vk"
+enroll
+check "PCR 7 alone, where the host edits the initramfs" all '[ $code = 2 ]' 'grep -q "none of them measures the initramfs" err' 'cmp -s base.img root/dev/disk'
+pcrs="4 9"
+profile=bare-metal
 
 # --- PIN
 conf vtpm "vk-id = $vk" "pin = yes"
