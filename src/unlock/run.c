@@ -340,6 +340,8 @@ static void work(struct run *run)
 	}
 	if (run->opt->key || leaves_headers(run)) {
 		(run->opt->key ? acquire_for_handout : leave_headers)(run);
+		if (a_required_job_failed(run))
+			cap_after_failure(run);
 		return;
 	}
 	/* No packet leaves before every required header of this phase has passed. */

@@ -273,6 +273,57 @@ if with_systemd; then
 	check "systemd, signed: no signer in the configuration: refused" refused 8 foreign-policy "does not name"
 fi
 
+# --- the forms of 254 to 257, which this systemd may not write: the object by tpm2-tools, the token by hand
+later() { # PIN|"" ATTRIBUTES
+	fresh
+	boot
+	tpm2_createprimary -Q -C o -G ecc256 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt' -c srk.ctx
+	flush
+	tpm2_evictcontrol -Q -C o -c 0x81000001 >/dev/null 2>&1
+	tpm2_evictcontrol -Q -C o -c srk.ctx -o srk.handle 0x81000001 >/dev/null || bail "no storage primary"
+	head -c 32 /dev/urandom >secret.bin
+	base64 -w0 secret.bin >slot.pass
+	chmod 600 slot.pass
+	cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file pass root/dev/disk slot.pass || bail luksAddKey
+	tpm2_startauthsession -S trial.ctx
+	tpm2_policypcr -Q -S trial.ctx -l sha256:7 -L policy.bin
+	[ -z "$1" ] || tpm2_policyauthvalue -Q -S trial.ctx -L policy.bin
+	flush
+	auth=
+	if [ -n "$1" ]; then
+		stretched=$(openssl kdf -keylen 32 -kdfopt digest:SHA256 -kdfopt "pass:$1" -kdfopt hexsalt:00112233 -kdfopt iter:10000 -binary PBKDF2 | base64 -w0)
+		auth=$(printf %s "$stretched" | sha256sum | cut -c1-64 | sed 's/\(00\)*$//')
+	fi
+	tpm2_create -Q -C 0x81000001 -i secret.bin -L policy.bin -a "$2" ${auth:+-p "hex:$auth"} -u object.pub -r object.priv >/dev/null || bail tpm2_create
+	flush
+	printf '{"type":"systemd-tpm2","keyslots":["1"],"tpm2-blob":["%s"],"tpm2-pcrs":[7],"tpm2-pcr-bank":"sha256","tpm2-policy-hash":["%s"],' \
+		"$(cat object.priv object.pub | base64 -w0)" "$(od -An -tx1 -v policy.bin | tr -d ' \n')" >token.json
+	printf '"tpm2-pin":%s,"tpm2_pcrlock":false,%s"tpm2_srk":"%s"}' "$([ -n "$1" ] && echo true || echo false)" \
+		"$([ -n "$1" ] && echo '"tpm2_salt":"ABEiMw==",')" "$(base64 -w0 srk.handle)" >>token.json
+	cryptsetup token import --disable-external-tokens --token-id 0 --json-file token.json root/dev/disk || bail "token import"
+}
+later "" 'fixedtpm|fixedparent|noda'
+conf 7 "$unsafe"
+boot
+unlock
+check "systemd 257's form, under the storage primary: opens" opened systemd-tpm2
+if command -v script >/dev/null; then
+	later 2580 'fixedtpm|fixedparent'
+	conf 7 "$unsafe" "pin = yes"
+	boot
+	typed wrong 2580
+	check "systemd 257's form, salted PIN: opens" opened systemd-tpm2
+	later 2580 'fixedtpm|fixedparent|noda'
+	boot
+	typed 2580
+	check "a PIN that nobody counts the wrong tries of: refused" all 'refused 8 sealed-attributes "could be guessed"' '! grep -q "PIN for" err'
+fi
+later "" 'fixedtpm|fixedparent|noda|userwithauth'
+conf 7 "$unsafe"
+boot
+unlock
+check "an object that opens without its policy: refused" refused 8 sealed-attributes
+
 if with_clevis; then
 	fresh
 	boot

@@ -142,6 +142,13 @@ run now unlock --all --boot
 extend14 "cryptattest:cap:v1\n-\n"
 extend14 "cryptattest:outcome:v1 none\n"
 check "unlock --boot that fails: capped, outcome none" eval '[ $code = 5 ] && same_as_14 && grep -q "\"cap\":\"done\"" $record'
+config tools vtpm
+sed -i 's/^\[agent\]/&\non-failure = continue\nopener = crypttab/; s/^device = .*/device = \/dev\/none/' root/etc/tools.conf
+boot
+run tools unlock --all --boot
+extend14 "cryptattest:cap:v1\n-\n"
+extend14 "cryptattest:outcome:v1 none\n"
+check "and where stock tools were to open it" eval '[ $code = 7 ] && same_as_14'
 deadline=30s
 config pin vtpm "" "pin = yes"
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/pin.conf
