@@ -163,6 +163,8 @@ void handout_give(struct run *run, struct job *job)
 		job_fail(job, err);
 		return;
 	}
+	if (is_sealed(job))
+		run_cap_outcome(run);
 	secret_free(TAKE_PTR(job->key));
 	secret_free(TAKE_PTR(job->passphrase));
 	job->stage = JOB_HANDED_OUT;

@@ -110,8 +110,12 @@ void job_publish(struct run *run, struct job *job);
 void job_fail(struct job *job, struct err *err); /* takes err */
 void job_clear(struct job *job);
 
-/* run.c: the cap of this run, once. */
+/* run_cap.c: the cap of this run, once. */
 int run_cap(struct run *run, struct err **err);
+/* run_cap.c: the second event, into what run_cap() has moved. */
+void run_cap_outcome(struct run *run);
+/* run_cap.c: P2, under --boot in the initramfs; both events. */
+void run_cap_after_failure(struct run *run);
 
 /* report.c */
 int run_record(struct run *run, const char *result, int exit_code, struct err **err);

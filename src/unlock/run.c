@@ -185,78 +185,10 @@ static size_t count_verified(const struct run *run)
 	return n;
 }
 
-static bool is_ours(const struct run *run, const char *name)
-{
-	for (size_t i = 0; i < run->n_jobs; i++)
-		if (text_eq(run->jobs[i].conf->name, name) && (run->jobs[i].stage == JOB_VERIFIED || run->jobs[i].stage == JOB_OPEN))
-			return true;
-	return false;
-}
-
-/* What the cap is about: volumes of the initrd phase that this run opens, or that earlier ones of this boot have opened. */
-static struct cap_volume *capped_volumes(struct run *run, size_t *ret_n)
-{
-	size_t known = run->state ? run->state->n_volumes : 0, n = 0;
-	struct cap_volume *v = calloc(run->n_jobs + known + 1, sizeof(*v));
-
-	for (size_t i = 0; v && i < run->n_jobs; i++) {
-		const struct job *job = &run->jobs[i];
-
-		if ((job->stage == JOB_VERIFIED || job->stage == JOB_OPEN) && job->conf->phase == PHASE_INITRD)
-			v[n++] = (struct cap_volume){ job->conf->name, job->header.uuid, job->vk_id, job->source_kind };
-	}
-	for (size_t i = 0; v && i < known; i++) {
-		const struct state_volume *sv = &run->state->volumes[i];
-
-		if (text_eq(sv->state, "open") && text_eq(sv->phase, "initrd") && sv->uuid && sv->vk_id && !is_ours(run, sv->name))
-			v[n++] = (struct cap_volume){ sv->name, sv->uuid, sv->vk_id, sv->source };
-	}
-	*ret_n = n;
-	return v;
-}
-
-int run_cap(struct run *run, struct err **err)
-{
-	_cleanup_free_ struct cap_volume *v = NULL;
-	size_t n = 0;
-	int rc;
-
-	events_start(run->env->events, "cap", NULL);
-	v = capped_volumes(run, &n);
-	rc = v ? cap_close(run->env, &run->tpm, v, n, &run->capped, err) : err_nomem(err);
-	run->cap = rc == 0 ? run->capped.state : "failed";
-	return events_done(run->env->events, "cap", NULL, rc, err);
-}
-
-static void cap_outcome_now(struct run *run)
-{
-	_cleanup_err_ struct err *e = NULL;
-	_cleanup_free_ struct cap_volume *v = NULL;
-	size_t n = 0;
-
-	v = capped_volumes(run, &n);
-	/* The door is closed already; what is missing is a word for whoever reads the registers later. */
-	if (!v || cap_say_outcome(run->env, &run->capped, cap_outcome(v, n), &e) < 0)
-		log_warning("cap: the outcome was not measured: %s", err_message(e));
-}
-
-/* P2: whoever gets a shell, or boots on, after a failure must not be able to unseal what we could not open. */
-static void cap_after_failure(struct run *run)
-{
-	_cleanup_err_ struct err *e = NULL;
-
-	if (!run->opt->boot || !run->in_initrd || (run->err && err_class(run->err) == ERR_NOTHING))
-		return;
-	if (run_cap(run, &e) < 0)
-		log_error("cap: %s [%s]", err_message(e), err_id(e));
-	else
-		cap_outcome_now(run);
-}
-
 static void cap_then_publish(struct run *run)
 {
 	if (!count_verified(run))
-		return cap_after_failure(run);
+		return run_cap_after_failure(run);
 	run_raise_version(run);
 	if (run_cap(run, &run->err) < 0) {
 		/* Nothing uncapped ever bears the name that the boot mounts. */
@@ -268,7 +200,7 @@ static void cap_then_publish(struct run *run)
 		fail_verified(run, run->err);
 	else
 		publish_all(run);
-	cap_outcome_now(run);
+	run_cap_outcome(run);
 }
 
 /* What surrounds this boot, where the host could use it (preflight.h). */
@@ -335,13 +267,13 @@ static void acquire_for_handout(struct run *run)
 static void work(struct run *run)
 {
 	if (prepare_all(run) < 0) {
-		cap_after_failure(run);
+		run_cap_after_failure(run);
 		return;
 	}
 	if (run->opt->key || leaves_headers(run)) {
 		(run->opt->key ? acquire_for_handout : leave_headers)(run);
 		if (a_required_job_failed(run))
-			cap_after_failure(run);
+			run_cap_after_failure(run);
 		return;
 	}
 	/* No packet leaves before every required header of this phase has passed. */
