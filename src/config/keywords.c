@@ -76,7 +76,8 @@ const struct keyword config_keywords[] = {
 	     .doc = "Bank of the PCRs that a sealed secret depends on."),
 	VTPM("pcrs", KW_PCRS, pcrs, .max = 15, .allowed = "PCR numbers 0 to 15, such as 4 7 9",
 	     .doc = "PCRs whose values at sealing time are demanded again. The cap register is demanded at zero besides, always. Needed by "
-		    "every mode that uses the vTPM, unless signer is set."),
+		    "every mode that uses the vTPM, unless signer is set. With profile = cvm these and signed-pcrs together must hold 4, 9 or "
+		    "11, which measure an initramfs, and 4 or 7, which say what loader started it: 7 only where Secure Boot is on."),
 	VTPM("cap-pcr", KW_INT, cap_pcr, .def = "15", .min = 8, .max = 15, .allowed = "8 to 15",
 	     .doc = "PCR that the cap extends, here and on machines whose volumes use no sealed secret."),
 	VTPM("cap-rtmr", KW_INT, cap_rtmr, .def = "3", .min = 2, .max = 3, .allowed = "2, 3",

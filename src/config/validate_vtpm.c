@@ -12,8 +12,12 @@
 #define PCR(n) (1u << (n))
 /* Firmware settings, option ROM settings, partition table, platform events: the host chooses them (tpm-sealing.md 6.1). */
 #define PCRS_OF_THE_HOST (PCR(1) | PCR(3) | PCR(5) | PCR(6))
-/* Loader and UKI, grub's commands, initrds and files, UKI sections, command line: what boots. */
-#define PCRS_OF_THE_BOOT (PCR(4) | PCR(8) | PCR(9) | PCR(11) | PCR(12))
+/* An initramfs is in these: as part of a UKI that the firmware starts (4) or that measures itself (11), or as a file (9). grub's words (8) and
+ * the overrides of a UKI (12, most often none) say nothing about it. */
+#define PCRS_OF_THE_INITRAMFS (PCR(4) | PCR(9) | PCR(11))
+/* Which loader the firmware started: 4 its digest, 7 who signed it. All that comes after is measured by it, or by what it starts: another
+ * loader extends those registers to whatever values it likes, from zero. */
+#define PCRS_OF_THE_LOADER (PCR(4) | PCR(7))
 #define PCR_IMA PCR(10)
 
 const char *const *config_pcr_signatures(const struct config *c)
@@ -35,29 +39,38 @@ bool config_mode_uses_vtpm(enum config_mode m)
 	return m == MODE_VTPM || m == MODE_KBS_AND_VTPM || m == MODE_KBS_OR_VTPM;
 }
 
-static int insecure(const struct config_section *s, const char *why, struct err **err)
+/* About the list that there is: pcrs, or signed-pcrs alone, which has a default. */
+static int insecure(const struct config_section *s, bool literal, const char *why, struct err **err)
 {
-	config_fail(s, "pcrs", 0, err, "pcrs = %s: %s", config_setting_of(s, "pcrs", 0)->value, why);
+	const char *key = literal ? "pcrs" : "signed-pcrs";
+	const struct config_setting *set = config_setting_of(s, key, 0);
+
+	config_fail(s, key, 0, err, "%s = %s: %s", key, set ? set->value : keyword_find(SCOPE_VTPM, key)->def, why);
 	return err_hint(err, "4 7 9 covers a loader, Secure Boot and an initramfs of its own; insecure-pcrs = yes accepts the list as it is");
 }
 
-/* A list that protects nothing looks like one that does (C6, tpm-sealing.md 6.1). */
+/* A list that protects nothing looks like one that does (C6, tpm-sealing.md 6.1). Both lists together, as the policy has them. */
 static int check_pcrs(const struct config *c, const struct config_section *s, const struct config_vtpm *t, struct err **err)
 {
-	uint32_t chosen = t->pcrs | (t->signer ? t->signed_pcrs : 0);
+	const uint32_t signed_pcrs = t->signer ? t->signed_pcrs : 0, chosen = t->pcrs | signed_pcrs;
+	const bool literal = t->pcrs != 0;
 
 	if (t->pcrs & PCR(t->cap_pcr))
 		return config_fail(s, "pcrs", 0, err, "pcrs holds %d, the cap register: it is always demanded, at zero", t->cap_pcr);
-	if (t->signer && t->signed_pcrs & (PCR(t->cap_pcr) | t->pcrs))
+	if (signed_pcrs & (PCR(t->cap_pcr) | t->pcrs))
 		return config_fail(s, "signed-pcrs", 0, err, "a PCR stands in signed-pcrs and in pcrs or cap-pcr");
-	if (!t->pcrs || t->insecure_pcrs)
+	if (!chosen || t->insecure_pcrs)
 		return 0;
-	if (t->pcrs & PCR_IMA)
-		return insecure(s, "PCR 10 changes with every file that IMA measures", err);
+	if (chosen & PCR_IMA)
+		return insecure(s, (t->pcrs & PCR_IMA) != 0, "PCR 10 changes with every file that IMA measures", err);
 	if (!(chosen & ~PCRS_OF_THE_HOST))
-		return insecure(s, "the host chooses the values of all of them", err);
-	if (c->profile == PROFILE_CVM && !(chosen & PCRS_OF_THE_BOOT))
-		return insecure(s, "none of them measures the initramfs, which a host can edit on its disk", err);
+		return insecure(s, literal, "the host chooses the values of all of them", err);
+	if (c->profile != PROFILE_CVM)
+		return 0;
+	if (!(chosen & PCRS_OF_THE_INITRAMFS))
+		return insecure(s, literal, "none of them measures the initramfs, which a host can edit on its disk", err);
+	if (!(chosen & PCRS_OF_THE_LOADER))
+		return insecure(s, literal, "neither 4 nor 7 is among them: a boot loader of the host's gives the others any value", err);
 	return 0;
 }
 

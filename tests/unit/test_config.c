@@ -167,10 +167,14 @@ static void vtpm_everything(void **state)
 	assert_int_equal(c->vtpm.binding, BINDING_NONE);
 	assert_true(c->volumes[0]->interop_unsafe);
 	config_free(c);
-	/* With a signed policy over the UKI, Secure Boot alone is enough beside it; the list may be empty too. */
+	/* With a signed policy over the UKI, Secure Boot alone is enough beside it, in either list. */
 	config_free(good("[vtpm]\npcrs = 7\nsigner = /s\n"));
-	config_free(good("[vtpm]\nsigner = /s\n[volume a]\ndevice = /dev/a\nmode = vtpm\nsealed = /a\n"));
+	config_free(good("[vtpm]\nsigner = /s\nsigned-pcrs = 7 11\n[volume a]\ndevice = /dev/a\nmode = vtpm\nsealed = /a\n"));
 	config_free(good("[vtpm]\npcrs = 7\ninsecure-pcrs = yes\n"));
+	config_free(good("[vtpm]\nsigner = /s\ninsecure-pcrs = yes\n"));
+	/* A UKI is all in the loader's register. */
+	config_free(good("[vtpm]\npcrs = 4\n"));
+	config_free(good("[agent]\nprofile = bare-metal\n[vtpm]\nsigner = /s\n"));
 }
 
 static void resource_names(void **state)

@@ -182,16 +182,16 @@ static void keys_and_chips(void **state)
 	put("/my/key.pem", key);
 	put("/my/ca.pem", PEM);
 	put("/my/vcek.der", "\x30\x03");
-	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\nvek = /my/vcek.der\n");
+	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\npcrs = 7\nvek = /my/vcek.der\n");
 	c = load("/my/a.conf");
 	assert_string_equal(c->vtpm.signer_pem, key);
 	assert_int_equal(c->vtpm.vek_len, 2);
 	assert_memory_equal(c->vtpm.vek_data, "\x30\x03", 2);
 	config_free(c);
-	put("/my/a.conf", "[vtpm]\nsigner = /my/ca.pem\n");
+	put("/my/a.conf", "[vtpm]\nsigner = /my/ca.pem\npcrs = 7\n");
 	refuse("/my/a.conf", "/my/a.conf:2: signer = /my/ca.pem holds no public key in PEM form");
-	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\nvek = /my/absent\n");
-	refuse("/my/a.conf", "/my/a.conf:3: vek = /my/absent: cannot be read: No such file or directory");
+	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\npcrs = 7\nvek = /my/absent\n");
+	refuse("/my/a.conf", "/my/a.conf:4: vek = /my/absent: cannot be read: No such file or directory");
 }
 
 int main(void)
