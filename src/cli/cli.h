@@ -35,7 +35,7 @@ enum {
 	OPT_VERIFY = 1 << 19,
 	OPT_ENROLL_SOURCE = 1 << 20,
 	OPT_FORCE = 1 << 21,
-	OPT_SEALING = 1 << 22, /* document, kbs-part, pin-file, owner-auth-file */
+	OPT_SEALING = 1 << 22, /* from, document, kbs-part, pin-file, owner-auth-file */
 	OPT_NV = 1 << 23,      /* nv-indices, owner-auth-file */
 	OPT_NEXT = 1 << 24, /* kernel, initrd, cmdline, uki */
 	OPT_SIGN = 1 << 25, /* sign, version */
@@ -49,7 +49,7 @@ struct cli_opts {
 	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, predicted, prepare, peer, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
 	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
-	const char *document, *kbs_part, *owner_auth_file, *pin_file;
+	const char *document, *kbs_part, *owner_auth_file, *pin_file, *from;
 	int status_fd, keyslot; /* -1 */
 	char **args;		/* positional, NULL-terminated */
 	int n_args;

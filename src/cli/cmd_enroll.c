@@ -77,10 +77,16 @@ static int check_words(struct cli *cli, const struct config_volume **ret, struct
 {
 	const struct cli_opts *o = &cli->opts;
 
-	if (!text_eq(o->source, "kbs") && !text_eq(o->source, "vtpm"))
-		return err_set(err, ERR_CONFIG, "usage", "enroll needs --source=kbs or --source=vtpm");
+	bool prints = o->from && !o->source;
+
+	if (!prints && !text_eq(o->source, "kbs") && !text_eq(o->source, "vtpm"))
+		return err_set(err, ERR_CONFIG, "usage", "enroll needs --source=kbs or --source=vtpm, or --from alone, which prints");
+	if (enroll_from_check(o, err) < 0)
+		return -1;
 	if (cli_need_config(cli, err) < 0 || config_need_volume(cli->config, o->args[0], ret, err) < 0)
 		return -1;
+	if (prints)
+		return 0;
 	if (text_eq(o->source, "vtpm"))
 		return enroll_vtpm_check(o, cli->config, *ret, err);
 	if (o->document || o->kbs_part || o->pin_file || o->owner_auth_file)
@@ -90,24 +96,28 @@ static int check_words(struct cli *cli, const struct config_volume **ret, struct
 	return need_kbs(o, *ret, err) < 0 ? -1 : secret_out_check(o->output, err);
 }
 
-int cmd_enroll(struct cli *cli)
+static int enroll(struct cli *cli, const struct config_volume *v, struct err **err)
 {
 	_cleanup_enroll_ struct enroll e = ENROLL_INIT;
 	_cleanup_secret_ struct secret *pass = NULL;
-	const struct config_volume *v = NULL;
-	struct unlock_env env;
-	struct err *err = NULL;
-	int rc = check_words(cli, &v, &err);
+	const struct unlock_env env = cli_env(cli);
+	const struct cli_opts *o = &cli->opts;
 
-	if (rc == 0)
-		rc = keysrc_read_passphrase(cli->opts.key_file, v->name, &pass, &err);
-	if (rc == 0) {
-		env = cli_env(cli);
-		rc = enroll_open(&env, v, pass, -1, &e, &err);
-	}
-	if (rc == 0)
-		rc = text_eq(cli->opts.source, "vtpm") ? enroll_vtpm(cli, &e, pass, &err) : enroll_kbs(cli, &e, &err);
-	if (rc == 0)
+	if (o->from && !o->source)
+		return enroll_from_print(&env, v, o->from, err);
+	if ((o->from ? enroll_from_passphrase(&env, v, o->from, &pass, err) : keysrc_read_passphrase(o->key_file, v->name, &pass, err)) < 0)
+		return -1;
+	if (enroll_open(&env, v, pass, -1, &e, err) < 0)
+		return -1;
+	return text_eq(o->source, "vtpm") ? enroll_vtpm(cli, &e, pass, err) : enroll_kbs(cli, &e, err);
+}
+
+int cmd_enroll(struct cli *cli)
+{
+	const struct config_volume *v = NULL;
+	struct err *err = NULL;
+
+	if (check_words(cli, &v, &err) == 0 && enroll(cli, v, &err) == 0)
 		return EXIT_OK;
 	if (v)
 		err_wrap(&err, "%s", v->name);

@@ -14,4 +14,9 @@ int enroll_vtpm_check(const struct cli_opts *o, const struct config *c, const st
 /* passphrase: the one that opened e. */
 int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphrase, struct err **err);
 
+/* --from: the words; the lines for the configuration, on standard output; the passphrase that authorizes. */
+int enroll_from_check(const struct cli_opts *o, struct err **err);
+int enroll_from_print(const struct unlock_env *env, const struct config_volume *v, const char *from, struct err **err);
+int enroll_from_passphrase(const struct unlock_env *env, const struct config_volume *v, const char *from, struct secret **ret, struct err **err);
+
 #endif

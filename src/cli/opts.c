@@ -38,6 +38,7 @@ static const struct option_def {
 	{ "profile", OPT_PROFILE, STRING, O(profile), "strict|compat", "header profile" },
 	{ "source", OPT_SOURCE, STRING, O(source), "NAME", "which [kbs NAME] section (default: the first)" },
 	{ "source", OPT_ENROLL_SOURCE, STRING, O(source), "kbs|vtpm", "for whom the keyslot is" },
+	{ "from", OPT_SEALING, STRING, O(from), "systemd-tpm2|clevis", "authorize by that program's keyslot; without --source: print its settings" },
 	{ "document", OPT_SEALING, STRING, O(document), "FILE", "the broker's document, to be given out with what re-sealing at boot needs" },
 	{ "kbs-part", OPT_SEALING, STRING, O(kbs_part), "FILE", "mode kbs+vtpm: what the broker holds (document or passphrase)" },
 	{ "pin-file", OPT_SEALING, STRING, O(pin_file), "FILE", "the new PIN (whole content) instead of asking for it" },

@@ -54,14 +54,18 @@ static const struct verb v_document = {
 	OPT_NAME | OPT_KEY_FILE | OPT_PINS | OPT_KEYSLOT | OPT_PROFILE | OPT_CONFIG, 1, 1, false, false, cmd_document
 };
 static const struct verb v_enroll = {
-	"enroll", "VOLUME --source=kbs|vtpm", "a new keyslot with a fresh secret",
+	"enroll", "VOLUME --source=kbs|vtpm|--from=systemd-tpm2|clevis", "a new keyslot with a fresh secret",
 	"Opens the volume in memory with an existing passphrase (standard input, --key-file or the terminal) and adds a keyslot for 32\n"
 	"random bytes. kbs: gives out the secret document, which is on the disk before the header changes. vtpm: seals the secret to this\n"
 	"machine's TPM, for the PCRs that [vtpm] names as they are now, with the cap register at zero. The change is made in a copy of the\n"
-	"audited header, audited again, compared and written so that a power cut never loses a keyslot. The volume may be in use.\n\n"
+	"audited header, audited again, compared and written so that a power cut never loses a keyslot. The volume may be in use.\n"
+	"--from alone prints what the token of systemd-cryptenroll or clevis says, as lines of our configuration; with --source, the\n"
+	"keyslot that it describes is unsealed and authorizes the new one.\n\n"
 	"  cryptattest enroll root --source=kbs --key-file pass --output root.json\n"
 	"  cryptattest enroll root --source=kbs < pass | cryptattest-kbs resource add --document default/web-042/root\n"
 	"  cryptattest enroll root --source=vtpm --key-file pass\n"
+	"  cryptattest enroll root --from=clevis\n"
+	"  cryptattest enroll root --from=clevis --source=vtpm\n"
 	"  cryptattest enroll root --source=vtpm --key-file pass --predicted --initrd /boot/initrd.img-new",
 	OPT_ENROLL_SOURCE | OPT_SEALING | OPT_PREDICTED | OPT_NEXT | OPT_KEY_FILE | OPT_OUTPUT | OPT_KEYSLOT | OPT_FORCE | OPT_CONFIG, 1, 1, false, false, cmd_enroll
 };

@@ -221,7 +221,10 @@ static int judge(struct foreign_object *o, struct err **err)
 		return 0;
 	if (find_signature(o, err) < 0)
 		return -1;
-	return p->signature ? 0 : err_set(err, ERR_TPM, "policy-signature", "no signed policy approves the current values of the signed PCRs");
+	if (p->signature)
+		return 0;
+	err_set(err, ERR_TPM, "policy-signature", "no signed policy approves the current values of the signed PCRs");
+	return err_hint(err, "[vtpm] needs signer, and pcr-signature where the tpm2-pcr-signature.json of what runs is in no usual place");
 }
 
 /* The parent is let go before anything else is loaded: a TPM without a resource manager has three places. */
