@@ -182,7 +182,7 @@ static int take_parent(const json_t *token, struct foreign_token *k, struct err 
 
 int systemd_token_parse(const json_t *token, struct foreign_token *ret, struct err **err)
 {
-	bool pcrlock;
+	bool pcrlock = false;
 
 	if (take_bool(token, "tpm2_pcrlock", &pcrlock, err) < 0)
 		return -1;
