@@ -92,9 +92,12 @@ tpm()
 unseal_by_hand()
 {
 	{
+		echo 'read -r loglevel rest </proc/sys/kernel/printk'
+		echo 'echo 1 >/proc/sys/kernel/printk' # the kernel's messages would cut our lines in two
 		echo '('
 		vm_unseal_script root.sealed
 		echo ') 2>&1 | sed "s/^/early: /"'
+		echo 'echo "$loglevel" >/proc/sys/kernel/printk'
 	} >"$CASE_DIR/early.sh"
 	{
 		echo '('
