@@ -115,7 +115,7 @@ static void print_vk_id(const struct unlock_env *env, const struct config_volume
 	if (!k->pin && enroll_from_unseal(env, f, &a, &why) == 0 && enroll_open(env, &compat, a.passphrase, -1, &e, &why) == 0)
 		printf("vk-id = %s\n", e.vk_id);
 	else
-		printf("; vk-id: see cryptattest document %s --pins (%s)\n", v->device, why ? err_message(why) : "the PIN would be needed here");
+		printf("; vk-id: cryptattest document %s --name %s --profile compat --pins (%s)\n", v->device, v->name, why ? err_message(why) : "the PIN would be needed here");
 }
 
 int enroll_from_print(const struct unlock_env *env, const struct config_volume *v, const char *from, struct err **err)

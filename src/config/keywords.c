@@ -153,8 +153,8 @@ const struct keyword config_keywords[] = {
 	VOLUME("pin", KW_BOOL, pin, .def = "no", .allowed = "yes, no",
 	       .doc = "Ask for a PIN before the sealed secret is used. On a confidential VM it is not asked at boot: the console is the host's."),
 	VOLUME("interop-unsafe", KW_BOOL, interop_unsafe, .def = "no", .allowed = "yes, no",
-	       .doc = "Open with what systemd-cryptenroll or clevis stored in the header, which other programs can open without audit and cap. "
-		      "Needs profile = bare-metal and mode = vtpm or kbs-or-vtpm."),
+	       .doc = "Without sealed: open with what systemd-cryptenroll or clevis stored in the header, which other programs can open without "
+		      "audit and cap. Needs profile = bare-metal, mode = vtpm or kbs-or-vtpm, header = compat and vk-id."),
 	{ .name = NULL },
 };
 

@@ -19,7 +19,8 @@ static int check_pinned(const struct job *job, struct err **err)
 	if (job->conf->vk_id)
 		return 0;
 	err_set(err, ERR_TPM, "sealed-origin", "nothing proves that the owner's system made this keyslot: another program's token says nothing of it");
-	return err_hint(err, "put the line vk-id that `cryptattest document %s --pins` prints into [volume %s]", job->conf->device, job->conf->name);
+	return err_hint(err, "put the line vk-id that `cryptattest document %s --name %s --profile compat --pins` prints into [volume %s]",
+			job->conf->device, job->conf->name, job->conf->name);
 }
 
 static int unseal(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err)
