@@ -4,6 +4,6 @@
 # host's, so the boot ends as on-failure says.
 . /lib/cryptattest/functions
 if [ -x "$ca_agent" ]; then
-	"$ca_agent" cap >/dev/null || echo "cryptattest: cap failed" >&2
+	ca_cap
 	[ "$(ca_setting profile)" = bare-metal ] || ca_stop "the boot has failed"
 fi

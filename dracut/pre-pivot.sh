@@ -10,5 +10,5 @@ if [ -x "$ca_agent" ]; then
 	done </proc/self/mountinfo
 	ca_mounted=${ca_mounted#* }
 	ca_demand_ours "${ca_mounted%% *}"
-	"$ca_agent" cap >/dev/null || ca_stop "cap failed"
+	ca_cap
 fi

@@ -24,6 +24,7 @@ compose_resolv_conf()
 for module in dm_crypt dm_integrity configfs tsm sev-guest tdx-guest; do
 	modprobe -q "$module"
 done
+ca_tpm
 mkdir -p -m 0700 /run/initramfs "$ca_dir" /run/cryptsetup
 
 # Without "quiet" on the command line the console may know how long each step took.

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# The boot scripts where the boot leaves the initramfs or offers a shell: the register is capped first (P2), with the TPM's driver loaded, and
+# one that cannot be capped ends the boot whatever on-failure says. The scripts as they are, over an agent and a machine of our own.
+src=$(cd "$TOP_SRCDIR" && pwd)
+build=$(cd "$TOP_BUILDDIR" && pwd)
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+mkdir "$tmp/bin" "$tmp/run"
+echo "nameserver 192.0.2.1" >"$tmp/resolv.conf"
+# here FILE: nothing in it reaches this machine
+here() {
+	sed -e "s|/lib/cryptattest/functions|$tmp/functions|; s|/scripts/cryptattest-functions|$tmp/functions|; s|/scripts/functions|/dev/null|" \
+		-e "s|^ca_agent=.*|ca_agent=$tmp/bin/agent|; s|/proc/sysrq-trigger|/dev/null|; s|/dev/tpmrm0|$tmp/tpmrm0|; s|/dev/console|/dev/null|g" \
+		-e "s|/sys/firmware|$tmp/firmware|; s|/run/|$tmp/run/|g; s|/etc/resolv|$tmp/resolv|g" "$1"
+}
+here "$build/initramfs-tools/functions" >"$tmp/functions"
+program() { # NAME: its text on standard input
+	{
+		echo '#!/bin/sh'
+		cat
+	} >"$tmp/bin/$1"
+	chmod +x "$tmp/bin/$1"
+}
+program agent <<'EOF'
+echo "$1" >>"$MACHINE/log"
+case $1 in
+config) printf '[agent]\nprofile = %s\non-failure = %s\n[vtpm]\n' "$PROFILE" "$ON_FAILURE" ;;
+cap) exit "$CAP" ;;
+esac
+exit 0
+EOF
+program modprobe <<'EOF'
+echo "modprobe $*" >>"$MACHINE/log"
+EOF
+# No command comes after these.
+for name in reboot poweroff; do
+	program $name <<'EOF'
+echo "${0##*/}" >>"$MACHINE/log"
+kill -KILL $PPID
+EOF
+done
+program sleep <<'EOF'
+exit 0
+EOF
+export MACHINE="$tmp" PROFILE ON_FAILURE CAP
+# runs SCRIPT CAP-STATUS PROFILE ON-FAILURE: sets ended to "returned" when what comes after the script is reached
+runs() {
+	CAP=$2 PROFILE=$3 ON_FAILURE=$4
+	rm -f "$tmp/log" "$tmp/returned"
+	: >"$tmp/log"
+	{
+		here "$src/$1" | grep -v '^exit 0$'
+		echo ": >'$tmp/returned'"
+	} >"$tmp/script"
+	PATH=$tmp/bin:$PATH timeout 20 sh "$tmp/script" >"$tmp/out" 2>&1
+	if [ -e "$tmp/returned" ]; then ended=returned; else ended=stopped; fi
+}
+n=0
+check() { # TEXT CONDITION...
+	n=$((n + 1))
+	text=$1
+	shift
+	if "$@"; then
+		echo "ok $n - $text"
+	else
+		echo "not ok $n - $text"
+		sed 's/^/# /' "$tmp/log" "$tmp/out"
+	fi
+}
+logged() {
+	grep -q "^$1\$" "$tmp/log"
+}
+restarted() {
+	[ $ended = stopped ] && logged reboot
+}
+# The TPM's driver is asked for before the cap.
+went_on() {
+	[ $ended = returned ] && logged cap && ! logged reboot && sed '/^cap$/,$d' "$tmp/log" | grep -q '^modprobe .*tpm_crb'
+}
+for script in dracut/pre-pivot.sh dracut/emergency.sh initramfs-tools/panic initramfs-tools/local-bottom initramfs-tools/init-bottom; do
+	runs $script 0 bare-metal shell
+	check "$script: capped, and the boot goes on" went_on
+	for profile in bare-metal cvm; do
+		for action in continue shell; do
+			runs $script 12 $profile $action
+			check "$script: a register that stays open ends the boot ($profile, on-failure = $action)" restarted
+		done
+	done
+done
+runs dracut/unlock.sh 0 cvm continue
+check "dracut/unlock.sh: the TPM's driver is there before it is asked" eval "sed '/^unlock\$/,\$d' '$tmp/log' | grep -q '^modprobe .*tpm_crb'"
+echo "1..$n"
