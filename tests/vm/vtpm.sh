@@ -105,25 +105,32 @@ vm_outcomes_enroll()
 	done
 }
 
-# vm_outcomes_seen BROKER CONSOLE: "MODE BROKER RESULT" for each volume of the status record that the booted system printed.
+# vm_outcomes_seen BROKER CONSOLE: "MODE BROKER RESULT" for each volume of the status record that the booted system printed: the exit code of its
+# kind, and what opened it.
 vm_outcomes_seen()
 {
 	for vm_mode in $VM_OUTCOME_MODES; do
 		sed -n '/^status json:/,$p' "$2" | tr -d '\n' | sed 's/{"name"/\n&/g' | grep "^{\"name\": *\"$(vm_outcome_name "$vm_mode")\"" |
-			sed -e 's/.*"state": *"open".*"source": *"\([^ "]*\).*/by \1/' -e 's/.*"class": *"\([^"]*\)".*/\1/' |
-			sed "s/^/$vm_mode $1 /"
+			sed -e 's/.*"state": *"open".*"source": *"\([^ "]*\).*/0 \1/' -e 's/.*"class": *"\([^"]*\)".*/\1/' \
+				-e 's/^refused$/4/' -e 's/^\(indeterminate\|unreachable\)$/5/' -e "s/^/$vm_mode $1 /"
 	done
 }
 
-# vm_outcomes_table FILE: the lines of vm_outcomes_seen as a table of modes and answers.
+# vm_outcomes_table FILE: these lines as the table of modes and answers in cryptattest(8).
 vm_outcomes_table()
 {
-	printf '%-14s%-16s%-16s%-16s%s\n' "" reachable refusing indeterminate unreachable
-	for vm_mode in $VM_OUTCOME_MODES; do
-		vm_row=$(printf '%-14s' "$vm_mode")
-		for vm_broker in reachable refusing indeterminate unreachable; do
-			vm_row=$vm_row$(printf '%-16s' "$(sed -n "s/^$vm_mode $vm_broker //p" "$1")")
+	printf '%-12s %-14s %-14s %-14s %s\n' broker $VM_OUTCOME_MODES
+	for vm_broker in reachable refusing undecided unreachable; do
+		vm_row=
+		for vm_mode in $VM_OUTCOME_MODES; do
+			vm_row=$vm_row$(printf '%-14s ' "$(sed -n "s/^$vm_mode $vm_broker //p" "$1")")
 		done
-		printf '%s\n' "$vm_row" | sed 's/ *$//'
+		printf '%-12s %s\n' "$vm_broker" "$vm_row" | sed 's/ *$//'
 	done
+}
+
+# The table as the manual has it; servers that the configuration does not name are tried elsewhere.
+vm_outcomes_manual()
+{
+	sed -n '/BEGIN OUTCOMES/,/END OUTCOMES/p' "$VM_SRC/man/cryptattest.8" | sed -e '1d;$d' -e '/^stranger/d' -e 's/\\-/-/g'
 }
