@@ -106,6 +106,7 @@ int cmd_evidence(struct cli *cli);
 int cmd_doctor(struct cli *cli);
 int cmd_explain(struct cli *cli);
 int cmd_predict(struct cli *cli);
+int cmd_next_boot(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_config(struct cli *cli);
 

@@ -24,5 +24,7 @@ void plan_add_err(struct plan *p, const char *step, struct err *err); /* takes e
 void explain_vtpm(struct cli *cli, struct plan *p, const struct config_volume *v);
 /* explain_remits.c: six lines, and one on what covers the initrd. Prints; returns the exit code. */
 int explain_remits(struct cli *cli, const struct config_volume *v);
+/* The last of these lines alone. False: nothing covers this initrd. */
+bool explain_covers(struct cli *cli, const struct config_volume *v, struct buf *out);
 
 #endif

@@ -103,23 +103,27 @@ static bool covered_by_pcrs(struct cli *cli, struct remits *r)
 	return true;
 }
 
-static void say_initrd(struct cli *cli, struct remits *r)
+/* False: nothing covers it. */
+static bool say_initrd(struct cli *cli, struct remits *r)
 {
 	const bool kbs = config_mode_uses_kbs(r->v->mode) && config_find_kbs(r->c, r->v->source_name);
 
 	if (r->c->profile == PROFILE_CVM && r->c->vtpm.allow_untrusted && r->v->mode == MODE_VTPM) {
 		buf_puts(&r->initrd, "NOTHING against the host, which runs this TPM and can give it any value");
-		return;
+		return false;
 	}
 	if (covered_by_pcrs(cli, r))
-		return;
-	if (kbs && is_tdx(r) && ccel_has_initrd(cli->root_fd))
+		return true;
+	if (kbs && is_tdx(r) && ccel_has_initrd(cli->root_fd)) {
 		buf_puts(&r->initrd, "RTMR2 covers this initrd, if the broker's policy pins rtmr2");
-	else if (kbs && r->tee)
+		return true;
+	}
+	if (kbs && r->tee)
 		buf_puts(&r->initrd, "NOTHING that can be seen from here: only a launch with measured kernel and initrd covers it, and a policy of "
 				     "the broker that compares that measurement (covers = kernel+initrd+cmdline)");
 	else
 		buf_puts(&r->initrd, "NOTHING: whoever can write the boot disk can replace it and take the secret");
+	return false;
 }
 
 static void say_hardware(struct remits *r)
@@ -229,6 +233,21 @@ static int print_json(struct remits *r)
 	free(text);
 	json_decref(root);
 	return code;
+}
+
+bool explain_covers(struct cli *cli, const struct config_volume *v, struct buf *out)
+{
+	struct remits r = { .c = cli->config, .v = v };
+	struct tee_env te = { .root_fd = cli->root_fd, .may_mount = false };
+	bool covered;
+
+	buf_init(&r.initrd, 1024);
+	if (config_mode_uses_kbs(v->mode))
+		tee_detect(cli->platform->tees, &te, &r.tee, NULL, NULL);
+	covered = say_initrd(cli, &r);
+	buf_puts(out, text_or_empty(&r.initrd));
+	buf_free(&r.initrd);
+	return covered;
 }
 
 int explain_remits(struct cli *cli, const struct config_volume *v)

@@ -108,6 +108,16 @@ static const struct verb v_predict = {
 	"  cryptattest predict --uki new.efi --sign pcr.key --version 7 --output tpm2-pcr-signature.json",
 	OPT_NEXT | OPT_SIGN | OPT_OUTPUT | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_predict
 };
+static const struct verb v_next_boot = {
+	"next-boot", "", "will the next boot unlock?",
+	"For every volume of the initrd phase: configuration, command line, device and header, the broker's identity and protocol, and\n"
+	"whether the sealed file fits the PCR values that the next boot will have. Then what covers the initrd, or NOTHING. The last line\n"
+	"is yes, no, or cannot be known; what is not proved is said. Exit code 0 for yes, else that of the first failing check (see the\n"
+	"table of cryptattest(8)); without a failure, 8 when PCR values cannot be known, as with predict.\n\n"
+	"  cryptattest next-boot\n"
+	"  cryptattest next-boot --initrd /boot/initrd.img.new || echo do not reboot",
+	OPT_NEXT | OPT_JSON | OPT_CONFIG, 0, 0, true, false, cmd_next_boot
+};
 static const struct verb v_status = { "status", "", "how volumes were opened in this boot",
 				     "Configured volumes that no run has tried yet are listed as such.\n\n  cryptattest status --json",
 				     OPT_JSON | OPT_CONFIG, 0, 0,
@@ -117,7 +127,7 @@ static const struct verb v_config = { "config", "[--check|--show]", "check or sh
 				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };
 
 const struct verb *const verbs[] = { &v_unlock, &v_key,    &v_lock,   &v_recover, &v_cap,	 &v_check,  &v_document,
-				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_doctor, &v_predict, &v_status, &v_config, NULL };
+				     &v_enroll, &v_wipe,   &v_attest, &v_evidence, &v_explain, &v_doctor, &v_predict, &v_next_boot, &v_status, &v_config, NULL };
 
 const struct verb *verb_find(const char *name)
 {

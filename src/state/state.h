@@ -43,6 +43,11 @@ int state_lock(int root_fd, struct deadline d, int *ret_fd, struct err **err);
  * line. */
 int state_load(int root_fd, struct state **ret, struct err **err);
 int state_save(int root_fd, const struct state *s, struct err **err); /* 0600, atomic */
+/* Another file beside the record, by its plain name: written as the record is; read only when it is ours as the record must be, else
+ * ERR_INTEGRITY "state-file", and ERR_NOTHING "state-file" when it is not there. */
+#define STATE_OTHER_MAX (256 * 1024)
+int state_file_write(int root_fd, const char *name, const char *text, size_t len, struct err **err);
+int state_file_read(int root_fd, const char *name, char **ret, size_t *ret_len, struct err **err); /* caller frees */
 /* NULL: absent or OOM. The pointer is good until the next call that creates one. */
 struct state_volume *state_volume_get(struct state *s, const char *name, bool create);
 /* Replaces an owned string member; value may be NULL. */

@@ -139,3 +139,29 @@ int state_save(int root_fd, const struct state *s, struct err **err)
 		return err_wrap(err, "/%s", STATE_DIR);
 	return 0;
 }
+
+int state_file_write(int root_fd, const char *name, const char *text, size_t len, struct err **err)
+{
+	_cleanup_close_ int dir = open_dir(root_fd, true, err);
+
+	if (dir < 0)
+		return -1;
+	if (file_write_volatile(dir, name, text, len, 0600, err) < 0)
+		return err_wrap(err, "/%s", STATE_DIR);
+	return 0;
+}
+
+int state_file_read(int root_fd, const char *name, char **ret, size_t *ret_len, struct err **err)
+{
+	_cleanup_err_ struct err *why = NULL;
+	_cleanup_close_ int dir = open_dir(root_fd, false, &why), fd = -1;
+
+	if (dir < 0)
+		return err_set(err, err_errno(why) == ENOENT ? ERR_NOTHING : ERR_INTEGRITY, "state-file", "%s", err_message(why));
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_set_errno(err, errno == ENOENT ? ERR_NOTHING : ERR_INTEGRITY, "state-file", errno, "/%s/%s", STATE_DIR, name);
+	if (!trusted(fd, S_IFREG))
+		return err_set(err, ERR_INTEGRITY, "state-file", "/%s/%s belongs to somebody else or others can write to it", STATE_DIR, name);
+	return fd_read_all(fd, name, STATE_OTHER_MAX, ERR_INTEGRITY, ret, ret_len, err);
+}

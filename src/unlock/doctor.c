@@ -13,7 +13,7 @@
 
 const char *doctor_status_name(enum doctor_status s)
 {
-	static const char *const names[] = { "ok", "warn", "fail", "skip" };
+	static const char *const names[] = { "ok", "warn", "fail", "skip", "unknown" };
 
 	return names[s];
 }
@@ -105,7 +105,7 @@ static bool needs_evidence(const struct config *c)
 	return false;
 }
 
-static void check_tee(const struct unlock_env *env, struct doctor *d)
+void doctor_tee(const struct unlock_env *env, struct doctor *d)
 {
 	struct tee_env te = { .root_fd = env->root_fd, .may_mount = false };
 	const struct tee_provider *tee;
@@ -126,7 +126,7 @@ void doctor_run(const struct unlock_env *env, const struct err *config_error, st
 	check_clock(ret);
 	if (!env->config)
 		return;
-	check_tee(env, ret);
+	doctor_tee(env, ret);
 	doctor_tpm(env, ret);
 	doctor_image(env, ret);
 	doctor_net(env, ret);
@@ -138,10 +138,26 @@ void doctor_clear(struct doctor *d)
 	*d = (struct doctor){ 0 };
 }
 
-int doctor_exit_code(const struct doctor *d)
+static const struct doctor_check *first(const struct doctor *d, enum doctor_status s)
 {
 	for (size_t i = 0; i < d->n; i++)
-		if (d->checks[i].status == DOCTOR_FAIL)
-			return exit_code_of(d->checks[i].cls);
+		if (d->checks[i].status == s)
+			return &d->checks[i];
+	return NULL;
+}
+
+const struct doctor_check *doctor_first_failure(const struct doctor *d)
+{
+	const struct doctor_check *c = first(d, DOCTOR_FAIL);
+
+	return c ? c : first(d, DOCTOR_UNKNOWN);
+}
+
+int doctor_exit_code(const struct doctor *d)
+{
+	const struct doctor_check *c = doctor_first_failure(d);
+
+	if (c)
+		return exit_code_of(c->cls);
 	return d->failed_nomem ? EXIT_INTERNAL : EXIT_OK;
 }

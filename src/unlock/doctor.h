@@ -13,8 +13,9 @@ enum doctor_status {
 	DOCTOR_WARN, /* it may work; should be looked at */
 	DOCTOR_FAIL, /* what is configured cannot work like this */
 	DOCTOR_SKIP, /* nothing to check here, or something before it failed */
+	DOCTOR_UNKNOWN, /* next-boot: cannot be known from here */
 };
-const char *doctor_status_name(enum doctor_status s); /* "ok", "warn", "fail", "skip" */
+const char *doctor_status_name(enum doctor_status s); /* "ok", "warn", "fail", "skip", "unknown" */
 
 struct doctor_check {
 	const char *id;	   /* stable: config, clock, tee, tpm, ... */
@@ -34,7 +35,9 @@ struct doctor {
 /* env->config may be NULL: config_error says why then, and only what needs no configuration is checked. */
 void doctor_run(const struct unlock_env *env, const struct err *config_error, struct doctor *ret);
 void doctor_clear(struct doctor *d);
-/* 0 without a failure, else the exit code of the first one in the table. */
+/* The first that failed, else the first that cannot be known; NULL: neither. */
+const struct doctor_check *doctor_first_failure(const struct doctor *d);
+/* 0 without one, else its exit code. */
 int doctor_exit_code(const struct doctor *d);
 
 /* --- for the files of doctor_*.c --- */
@@ -42,7 +45,10 @@ void doctor_add(struct doctor *d, const char *id, const char *subject, enum doct
 	__attribute__((format(printf, 6, 7)));
 /* A failure; takes err. */
 void doctor_add_err(struct doctor *d, const char *id, const char *subject, enum doctor_status status, struct err *err);
+void doctor_tee(const struct unlock_env *env, struct doctor *d);
 void doctor_tpm(const struct unlock_env *env, struct doctor *d);
+/* The layers to every address of one broker: rows dns, tcp, tls, kbs. */
+void doctor_broker(const struct unlock_env *env, const struct config_kbs *k, struct doctor *d);
 void doctor_net(const struct unlock_env *env, struct doctor *d);
 void doctor_image(const struct unlock_env *env, struct doctor *d);
 

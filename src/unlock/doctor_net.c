@@ -145,13 +145,13 @@ static const char *tee_name(const struct unlock_env *env)
 	return tee_detect(env->platform->tees, &te, &tee, NULL, NULL) == 0 ? tee_kind_name(tee->kind) : "snp";
 }
 
-static void check_broker(const struct unlock_env *env, const struct config_kbs *k, const char *tee, struct doctor *d)
+void doctor_broker(const struct unlock_env *env, const struct config_kbs *k, struct doctor *d)
 {
 	const struct transport_config conf = source_transport(env, k);
 	_cleanup_free_ char *body = NULL;
 	struct err *err = NULL;
 
-	if (transport_configure(env->transport, &conf, &err) < 0 || kbs_auth_request(KBS_0_4_0, tee, &body, &err) < 0) {
+	if (transport_configure(env->transport, &conf, &err) < 0 || kbs_auth_request(KBS_0_4_0, tee_name(env), &body, &err) < 0) {
 		doctor_add_err(d, "kbs", k->name, DOCTOR_FAIL, err);
 		return;
 	}
@@ -169,14 +169,11 @@ static void check_broker(const struct unlock_env *env, const struct config_kbs *
 
 void doctor_net(const struct unlock_env *env, struct doctor *d)
 {
-	const char *tee;
-
 	if (!env->config->kbs || !*env->config->kbs) {
 		doctor_add(d, "link", NULL, DOCTOR_SKIP, NULL, "no key broker is configured: no network is needed");
 		return;
 	}
 	check_local(d);
-	tee = tee_name(env);
 	for (struct config_kbs **k = env->config->kbs; *k; k++)
-		check_broker(env, *k, tee, d);
+		doctor_broker(env, *k, d);
 }

@@ -59,5 +59,7 @@ struct predict_params {
 int predict_run(const struct predict_params *p, struct prediction *ret, struct err **err);
 /* For sealing ahead: all of these PCRs, or ERR_TPM "predict-unknown" that names the first unknown one and why. */
 int predict_values(const struct prediction *p, uint32_t mask, struct pcr_values *ret, struct err **err);
+/* A section of a unified kernel image as text, without blanks at its end; NULL: there is no such section. ERR_CONFIG "predict-file". */
+int predict_uki_text(const char *path, const char *section, char **ret, struct err **err);
 
 #endif

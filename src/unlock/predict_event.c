@@ -184,15 +184,30 @@ static bool other_commands(const struct predictor *c, struct predicted *r)
 	return true;
 }
 
+/* GRUB's files do not say what they are for; without its commands in the log, an initrd that is given is known by its name alone. */
+static bool initrd_unplaced(const struct predictor *c)
+{
+	if (!c->initrd.bytes || *c->initrd_path)
+		return false;
+	for (size_t i = 0; i < c->p->log->n; i++)
+		if (event(c, i)->kind == BOOT_GRUB_FILE && predict_same_name(event(c, i)->name, c->initrd.path))
+			return false;
+	return true;
+}
+
 static void grub_file(const struct predictor *c, size_t i, struct predicted *r)
 {
 	const char *name = event(c, i)->name;
 
 	if (other_commands(c, r))
 		return;
+	if (initrd_unplaced(c)) {
+		unknown(r, "the log does not tell whether %.150s takes the place of one of GRUB's files", c->initrd.path);
+		return;
+	}
 	if (c->kernel.bytes && *c->kernel_path && predict_same_name(name, c->kernel_path))
 		from_file(c, i, &c->kernel, WHOLE_FILE, r);
-	else if (c->initrd.bytes && *c->initrd_path && predict_same_name(name, c->initrd_path))
+	else if (c->initrd.bytes && predict_same_name(name, *c->initrd_path ? c->initrd_path : c->initrd.path))
 		from_file(c, i, &c->initrd, WHOLE_FILE, r);
 	else
 		from_name(c, i, name, WHOLE_FILE, r);

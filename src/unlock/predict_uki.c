@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* PCR 11 as systemd-stub makes it: for each section in its fixed order, the name with its zero, then the content (systemd-stub(7)). */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "unlock/predict_impl.h"
+
+#define SECTION_TEXT_MAX (256 * 1024)
 
 bool predict_uki_used(const struct predictor *c)
 {
@@ -95,4 +98,41 @@ int predict_uki_sections(const struct predictor *c, uint8_t pcr[static PCR_DIGES
 			return -1;
 	}
 	return 0;
+}
+
+static int section_text(const struct predict_file *f, const char *section, char **ret, struct err **err)
+{
+	const struct pe_section *s;
+	struct pe_content c;
+	struct pe_image pe;
+	size_t n;
+
+	if (pe_parse((const uint8_t *)f->bytes, f->len, &pe, err) < 0)
+		return -1;
+	s = pe_find(&pe, section);
+	if (!s)
+		return 0;
+	if (pe_content(&pe, s, &c, err) < 0)
+		return -1;
+	if (c.len > SECTION_TEXT_MAX)
+		return err_set(err, ERR_CONFIG, "predict-file", "its %s section is too long", section);
+	n = strnlen((const char *)c.bytes, c.len);
+	while (n && strchr(" \n\r\t", c.bytes[n - 1]))
+		n--;
+	*ret = strndup((const char *)c.bytes, n);
+	return *ret ? 0 : err_nomem(err);
+}
+
+int predict_uki_text(const char *path, const char *section, char **ret, struct err **err)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct predict_file f = { 0 };
+	int rc;
+
+	*ret = NULL;
+	rc = predict_load(AT_FDCWD, path, &f, &e);
+	if (rc == 0)
+		rc = section_text(&f, section, ret, &e);
+	predict_file_clear(&f);
+	return rc < 0 ? err_set(err, ERR_CONFIG, "predict-file", "%s: %s", path, err_message(e)) : 0;
 }

@@ -131,7 +131,7 @@ static int check_vg(int root_fd, struct preflight_findings *f, struct err **err)
 	return 0;
 }
 
-static const char **initrd_volumes(const struct config *c)
+const char **preflight_volumes(const struct config *c)
 {
 	const char **names;
 	size_t n = 0;
@@ -149,7 +149,7 @@ static const char **initrd_volumes(const struct config *c)
 int preflight_check(const struct unlock_env *env, struct err **err)
 {
 	_cleanup_free_ char *line = NULL;
-	_cleanup_free_ const char **names = initrd_volumes(env->config);
+	_cleanup_free_ const char **names = preflight_volumes(env->config);
 	struct preflight_findings f = { 0 };
 	size_t len;
 

@@ -25,6 +25,8 @@ struct preflight_findings {
 	char root_vg[64]; /* volume group that root= names; "" when it names none */
 };
 
+/* Names of the configuration's volumes of the initrd phase, NULL-terminated; borrows them, caller frees the array. NULL: no memory. */
+const char **preflight_volumes(const struct config *c);
 /* Pure: the kernel command line alone. volumes: names of the volumes of the initrd phase, NULL-terminated. */
 void preflight_command_line(const char *text, const char *const *volumes, struct preflight_findings *ret);
 /* What the files of a boot environment below root_fd say besides: resume device of the image, credentials, EFI variables. command_line as

@@ -106,3 +106,18 @@ int vtpm_admit(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_b
 	*ret = (struct admitted){ .object = TPM_LOADED(v->t) };
 	return -1;
 }
+
+int vtpm_forecast(const struct vtpm_rules *r, const struct sealed_blob *b, bool need_origin, const struct pcr_values *values,
+		  const struct tpm_name *primary, struct err **err)
+{
+	struct admitted a = { 0 };
+	int rc;
+
+	if (check_file(r, b, need_origin, &a, err) < 0 || vtpm_state_suppose(r, values, b->baseline, &a.state, err) < 0)
+		return -1;
+	rc = check_policy(r, &a, err);
+	if (rc == 0 && need_origin && !r->pin_index)
+		rc = origin_check_data(&b->creation_data, &a.state.now, a.state.creation_mask, primary, err);
+	vtpm_state_clear(&a.state);
+	return rc;
+}

@@ -107,16 +107,20 @@ static int want_budget(struct vtpm_state *s, const struct vtpm_rules *r, uint64_
 	return counter_name(r->offline_index, &nv->name, err);
 }
 
-static int fill(struct vtpm *v, const struct vtpm_rules *r, const struct pcr_values *next, uint64_t baseline, struct vtpm_state *s,
-		struct err **err)
+/* s->now is there. */
+static int fill(const struct vtpm_rules *r, const struct pcr_values *next, uint64_t baseline, struct vtpm_state *s, struct err **err)
 {
 	s->policy.bank = r->bank;
 	s->policy.pin = r->pin;
-	s->creation_mask = r->pcrs | UINT32_C(1) << r->cap_pcr | (r->signer_pem ? r->signed_pcrs : 0);
-	if (pcr_read(v->t, r->bank, s->creation_mask, &s->now, err) < 0 || want_literal(s, r, next, err) < 0 ||
-	    want_signed(s, r, err) < 0)
+	s->creation_mask = vtpm_rules_pcrs(r);
+	if (want_literal(s, r, next, err) < 0 || want_signed(s, r, err) < 0)
 		return -1;
 	return want_budget(s, r, baseline, err);
+}
+
+uint32_t vtpm_rules_pcrs(const struct vtpm_rules *r)
+{
+	return r->pcrs | UINT32_C(1) << r->cap_pcr | (r->signer_pem ? r->signed_pcrs : 0);
 }
 
 int vtpm_state_read(struct vtpm *v, const struct vtpm_rules *r, const struct pcr_values *next, uint64_t baseline, struct vtpm_state *ret,
@@ -125,7 +129,22 @@ int vtpm_state_read(struct vtpm *v, const struct vtpm_rules *r, const struct pcr
 	memset(ret, 0, sizeof(*ret));
 	if (check_rules(r, err) < 0)
 		return -1;
-	if (fill(v, r, next, baseline, ret, err) < 0) {
+	if (pcr_read(v->t, r->bank, vtpm_rules_pcrs(r), &ret->now, err) < 0 || fill(r, next, baseline, ret, err) < 0) {
+		vtpm_state_clear(ret);
+		return -1;
+	}
+	return 0;
+}
+
+int vtpm_state_suppose(const struct vtpm_rules *r, const struct pcr_values *values, uint64_t baseline, struct vtpm_state *ret, struct err **err)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (check_rules(r, err) < 0)
+		return -1;
+	if (values->bank != r->bank || vtpm_rules_pcrs(r) & ~values->mask)
+		return err_set(err, ERR_INTERNAL, "pcrs", "values of another bank, or not of all PCRs of the rules");
+	ret->now = *values;
+	if (fill(r, NULL, baseline, ret, err) < 0) {
 		vtpm_state_clear(ret);
 		return -1;
 	}

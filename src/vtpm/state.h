@@ -30,6 +30,8 @@ struct vtpm_state {
  */
 int vtpm_state_read(struct vtpm *v, const struct vtpm_rules *r, const struct pcr_values *next, uint64_t baseline, struct vtpm_state *ret,
 		    struct err **err);
+/* The same for values that are supposed instead of read: all of vtpm_rules_pcrs(). Asks no TPM. */
+int vtpm_state_suppose(const struct vtpm_rules *r, const struct pcr_values *values, uint64_t baseline, struct vtpm_state *ret, struct err **err);
 void vtpm_state_clear(struct vtpm_state *s);
 #define _cleanup_vtpm_state_ __attribute__((cleanup(vtpm_state_clear)))
 

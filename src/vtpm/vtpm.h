@@ -94,6 +94,17 @@ int vtpm_ready(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_b
  * seal anew. An error when that would not help (capped, no signature, no TPM). Changes nothing. */
 int vtpm_current(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, bool *ret, struct err **err);
 
+/* Literal, cap and signed PCRs. */
+uint32_t vtpm_rules_pcrs(const struct vtpm_rules *r);
+/*
+ * Would these checks of vtpm_unseal() pass in a boot with these PCR values (of all vtpm_rules_pcrs(), the cap register as it is before the
+ * cap)? The public area, the policy, a signature for that state, with need_origin the creation data, for the storage primary of that
+ * Name. No TPM is asked: that it takes the object, and the NV pin, is not proved. Errors as vtpm_unseal(); "sealed-origin" is no error
+ * when the rules have an NV pin.
+ */
+int vtpm_forecast(const struct vtpm_rules *r, const struct sealed_blob *b, bool need_origin, const struct pcr_values *values,
+		  const struct tpm_name *primary, struct err **err);
+
 /* The literal PCRs and the cap register whose values are not those of the sealing, as the file tells them: a hint for people. A PCR that
  * only the file or only the rules name differs too. */
 int vtpm_explain(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_blob *b, uint32_t *ret_differing,
