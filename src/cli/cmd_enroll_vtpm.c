@@ -173,8 +173,8 @@ static void tell(const struct unlock_env *env, const struct enroll *e, const str
 	if (w->want_document)
 		log_info("%s: next, before a restart: give the document to the key broker in place of the one it holds", name);
 	if (!e->conf->vk_id && !s->proven)
-		log_warning("%s: the sealed secret is used only when the configuration names the volume: put into [volume %s]: vk-id = %s", name,
-			    name, e->vk_id);
+		log_warning("%s: the sealed secret is used only when the configuration names the volume: put into [volume %s]: vk-id = %s (in the "
+			    "initramfs, too; where the PCRs measure that, start it once and enroll again)", name, name, e->vk_id);
 }
 
 /* A volume that comes from mode kbs: the broker's part alone must not go on opening it. */
@@ -209,8 +209,12 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 		if (enroll_open(&env, v, passphrase, -1, e, err) < 0)
 			return -1;
 	}
-	if (enroll_trust(&env, &tpm, w.owner_auth, err) < 0)
+	if (enroll_trust(&env, &tpm, w.owner_auth, err) < 0) {
+		/* One new initramfs instead of two. */
+		if (!v->vk_id && err && text_eq(err_id(*err), "srk-name"))
+			log_warning("%s: while you are there, put into [volume %s]: vk-id = %s", v->name, v->name, e->vk_id);
 		return -1;
+	}
 	s.next = cli->opts.predicted ? &next : NULL;
 	s.owner_auth = w.owner_auth;
 	s.pin = w.pin;

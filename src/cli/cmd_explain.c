@@ -150,6 +150,8 @@ static void explain_identity(struct plan *p, const struct config_volume *v)
 	else if (v->form == CONF_FORM_RAW)
 		plan_add(p, "identity", true, "nothing pins this volume: whoever can answer as the key broker can swap the disk",
 		    "use a secret document, or pin vk-id (cryptattest document --pins)");
+	else if (v->mode == MODE_VTPM)
+		plan_add(p, "identity", true, "the volume is the one that the sealed secret names", "");
 	else
 		plan_add(p, "identity", true, "pinned by the secret document, if the broker holds one", "");
 }

@@ -52,8 +52,12 @@ static int find_keyslot(struct cli *cli, const struct config_volume *v, int *ret
 	*ret = asked;
 	if (!cli->opts.source)
 		return 0;
-	if (enroll_sealed_slot(&env, v, &named, &why) < 0 && asked < 0)
-		return err_propagate(err, TAKE_PTR(why));
+	if (enroll_sealed_slot(&env, v, &named, &why) < 0 && asked < 0) {
+		if (!text_eq(err_id(why), "sealed-absent"))
+			return err_propagate(err, TAKE_PTR(why));
+		err_set(err, ERR_TPM, "sealed-absent", "sealed = %s: no such file, which would name the keyslot", v->sealed ? v->sealed : "(not set)");
+		return err_hint(err, "name it: --keyslot N (`cryptsetup luksDump` lists them), or leave all as it is if none is left");
+	}
 	if (asked < 0 && named < 0)
 		return err_set(err, ERR_CONFIG, "usage", "the sealed file does not name its keyslot: say --keyslot N"), -1;
 	if (asked >= 0 && named >= 0 && asked != named)

@@ -15,7 +15,7 @@ static int by_configuration(const struct unlock_env *env, struct binding_result 
 
 	if (!c->srk_name) {
 		err_set(err, ERR_CONFIG, "srk-name", "[vtpm] has no srk-name, and nothing else says which TPM is to be trusted");
-		return err_hint(err, "`cryptattest enroll` prints it");
+		return err_hint(err, "`cryptattest enroll VOLUME --source=vtpm` prints the line");
 	}
 	if (tpm_name_parse(c->srk_name, &ret->srk, err) < 0)
 		return -1;

@@ -83,7 +83,11 @@ static void check_primary(struct patient *p)
 		return;
 	}
 	tpm_name_text(&name, text);
-	if (!t->srk_name)
+	if (!t->srk_name && t->binding == BINDING_NONE) {
+		err_set(&err, ERR_CONFIG, "srk-name", "nothing says which TPM is this machine's");
+		err_hint(&err, "if the one that answers now is, put into [vtpm]: srk-name = %s", text);
+		doctor_add_err(p->d, "tpm-srk", NULL, DOCTOR_FAIL, err);
+	} else if (!t->srk_name)
 		doctor_add(p->d, "tpm-srk", NULL, DOCTOR_OK, NULL, "storage primary %s (no srk-name: the hardware report must prove it)", text);
 	else if (tpm_name_parse(t->srk_name, &stated, &err) == 0 && tpm_name_equal(&name, &stated))
 		doctor_add(p->d, "tpm-srk", NULL, DOCTOR_OK, NULL, "storage primary is the one of srk-name");
@@ -151,6 +155,13 @@ static void judge_values(struct patient *p, const struct config_volume *v, const
 		return;
 	}
 	differing &= ~(UINT32_C(1) << p->rules.vtpm.cap_pcr);
+	if (!differing && !v->vk_id && !p->rules.vtpm.pin_index && !b->creation_data.len) {
+		err_set(&err, ERR_TPM, "sealed-origin", "sealed for the PCR values of this boot, but nothing proves by whom: it will not be used");
+		err_hint(&err, "set vk-id in the configuration (cryptattest document ... --name %s --pins), or let a boot by the key broker seal anew",
+			 v->name);
+		doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
+		return;
+	}
 	if (!differing) {
 		doctor_add(p->d, "sealed", v->name, DOCTOR_OK, NULL, "sealed at %s for the PCR values of this boot",
 			   text_eq(b->sealed_at, "boot") ? "boot" : "enrolment");

@@ -25,7 +25,8 @@ static int check_policy(const struct vtpm_rules *r, const struct admitted *a, st
 		return -1;
 	if (memcmp(want, a->pub.publicArea.authPolicy.buffer, sizeof(want)) != 0) {
 		err_set(err, ERR_TPM, "policy", "the secret was sealed for other PCR values or other rules than this boot's");
-		return err_hint(err, "`cryptattest explain` names the PCRs that differ; a boot by the key broker seals anew"), -1;
+		return err_hint(err, "`cryptattest explain VOLUME` names the PCRs that differ. A boot by the key broker may seal anew; without one: "
+				     "`cryptattest recover VOLUME`, then `cryptattest enroll VOLUME --source=vtpm`"), -1;
 	}
 	if (p->signer && !p->signature) {
 		err_set(err, ERR_TPM, "policy-signature", "no signed policy approves the current values of the signed PCRs");

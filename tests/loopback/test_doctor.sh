@@ -125,7 +125,7 @@ agent explain root
 check "explain names expected and actual value" all '[ $code = 0 ]' 'grep -q "pcrs *FAIL PCR 9: sealed for [0-9a-f]\{64\}, now [0-9a-f]\{64\}" out' '! grep -q "PCR 4:" out'
 agent unlock root
 check "unlock says it line by line, the likely cause last" all '[ $code = 8 ]' 'grep -q "root: PCR 9: sealed for [0-9a-f]\{64\}, now [0-9a-f]\{64\}" err' \
-	'tail -n 1 err | grep -q "probably the initrd (PCR 9).*\[policy\]"'
+	'tail -n 1 err | grep -q "probably the initrd (PCR 9).*\[policy\].*enroll VOLUME --source=vtpm"'
 swtpm_replace
 boot system
 agent doctor

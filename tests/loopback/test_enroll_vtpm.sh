@@ -92,7 +92,10 @@ fresh
 conf vtpm
 enroll
 check "no srk-name: the line for the configuration, and nothing else" all 'refused 2 srk-name' 'grep -q "put into \[vtpm\]: srk-name = 000b[0-9a-f]\{64\}\$" err'
+check "with the line for the volume, so that one new initramfs does" grep -q "put into \[volume root\]: vk-id = [0-9a-f]\{64\}\$" err
 srk=$(sed -n 's/.*srk-name = \(000b[0-9a-f]*\).*/\1/p' err)
+agent doctor
+check "doctor has that line as well" grep -q "^fail *tpm-srk .*put into \[vtpm\]: srk-name = $srk\$" out
 conf vtpm
 enroll
 check "with that line: a keyslot, a sealed file" all '[ $code = 0 ]' sound '[ "$(slots)" = "0 1 " ]' '[ -s root/boot/root.sealed ]' '[ ! -e root/boot/root.sealed.new ]' \
@@ -129,6 +132,8 @@ fresh
 enroll
 check "after the cap the vk-id line is asked for" all '[ $code = 0 ]' 'grep -q "put into \[volume root\]: vk-id = [0-9a-f]\{64\}" err'
 vk=$(sed -n 's/.*vk-id = \([0-9a-f]*\).*/\1/p' err)
+agent doctor
+check "without it doctor says no" all '[ $code = 8 ]' 'grep -q "^fail *sealed .*nothing proves by whom" out'
 boot system
 agent unlock root
 check "without it the sealed secret is refused" all '[ $code = 8 ]' 'grep -q "\[sealed-origin\]" err'
@@ -277,7 +282,7 @@ cp -r root/boot boot.wipe
 agent wipe root --source=vtpm --key-file pass
 check "wipe: the keyslot and the file" all '[ $code = 0 ]' '[ "$(slots)" = "0 " ]' '[ ! -e root/boot/root.sealed ]' sound 'opens pass'
 agent wipe root --source=vtpm --key-file pass
-check "wipe: there is no file" all '[ $code = 8 ]' 'grep -q "\[sealed-absent\]" err'
+check "wipe: there is no file, and which option takes its place" all '[ $code = 8 ]' 'grep -q "\[sealed-absent\]; to do: name it: --keyslot N" err'
 # again SED: the volume as enrolled, the sealed file changed by this script
 again() {
 	cp two.img root/dev/disk
