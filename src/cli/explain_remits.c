@@ -210,7 +210,9 @@ static void say_secrets(struct remits *r)
 		buf_printf(b, "%s", r->v->secret);
 	if (r->v->sealed)
 		buf_printf(b, "%s%s", r->v->secret ? r->v->mode == MODE_KBS_AND_VTPM ? " and " : " or " : "", r->v->sealed);
-	if (!r->v->secret && !r->v->sealed)
+	if (!r->v->sealed && r->v->interop_unsafe)
+		buf_printf(b, "%sa keyslot that another program sealed (interop-unsafe)", r->v->secret ? " or " : "");
+	else if (!r->v->secret && !r->v->sealed)
 		buf_puts(b, "by hand");
 }
 

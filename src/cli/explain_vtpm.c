@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/explain.h"
+#include "unlock/foreign_look.h"
 #include "unlock/machine_tpm.h"
 #include "unlock/pcr_cause.h"
 #include "unlock/rules.h"
@@ -26,8 +27,8 @@ static void explain_rule_lines(const struct look *l)
 	char literal[80], text[400];
 
 	pcr_mask_text(t->pcrs, literal, sizeof(literal));
-	snprintf(text, sizeof(text), "PCRs %s as they were at the sealing, PCR %d at zero, bank %s (%.120s:%u)", *literal ? literal : "none literally",
-		 t->cap_pcr, pcr_bank_name(l->rules.vtpm.bank), t->file, t->line);
+	snprintf(text, sizeof(text), "PCRs %s as they were at the sealing, %sPCR %d at zero, bank %s (%.120s:%u)",
+		 *literal ? literal : "none literally", foreign_wanted(l->v) ? "for this program " : "", t->cap_pcr, pcr_bank_name(l->rules.vtpm.bank), t->file, t->line);
 	plan_add(l->p, "policy", true, text, "");
 	if (t->signer) {
 		pcr_mask_text(t->signed_pcrs, literal, sizeof(literal));
@@ -36,6 +37,20 @@ static void explain_rule_lines(const struct look *l)
 		plan_add(l->p, "policy", l->rules.texts[0] != NULL, text,
 			 l->rules.texts[0] ? "" : "no tpm2-pcr-signature.json is found: see pcr-signature in cryptattest.conf(5)");
 	}
+}
+
+static bool explain_foreign(struct look *l)
+{
+	_cleanup_free_ char *text = NULL;
+	struct err *err = NULL;
+
+	if (foreign_look(&l->env, &l->m, l->v, &text, &err) < 0)
+		plan_add_err(l->p, "token", err);
+	else
+		plan_add(l->p, "token", true, text, "");
+	if (!l->v->vk_id)
+		plan_add(l->p, "origin", false, "nothing proves that the owner's system made this keyslot", "set vk-id in the configuration");
+	return false;
 }
 
 static bool explain_file(struct look *l)
@@ -170,7 +185,7 @@ void explain_vtpm(struct cli *cli, struct plan *p, const struct config_volume *v
 		plan_add_err(p, "policy", err);
 		return;
 	}
-	have_file = explain_file(&l);
+	have_file = foreign_wanted(v) ? explain_foreign(&l) : explain_file(&l);
 	explain_rule_lines(&l);
 	explain_tpm(&l, have_file);
 	sealed_blob_clear(&l.blob);

@@ -19,6 +19,7 @@ struct foreign_request {
 	/* What a token's policy must be at least; with `claimed` it is as the token says, and these give bank and signatures alone. */
 	const struct vtpm_rules *rules;
 	bool claimed;
+	bool look; /* only whether it could be unsealed now; the answer has no passphrase, no PIN is asked for */
 	int (*ask_pin)(void *ctx, const struct tpm_lockout *lockout, struct secret **ret, struct err **err);
 	void *ctx;
 };

@@ -8,11 +8,6 @@
 #include "unlock/job.h"
 #include "unlock/rules.h"
 
-bool job_wants_foreign(const struct job *job)
-{
-	return !job->conf->sealed && job->conf->interop_unsafe;
-}
-
 /* C4: such an object does not say who sealed it. */
 static int check_pinned(const struct job *job, struct err **err)
 {

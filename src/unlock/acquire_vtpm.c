@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "keysrc/keysrc.h"
+#include "unlock/foreign_look.h"
 #include "unlock/job.h"
 #include "unlock/pcr_cause.h"
 #include "unlock/rules.h"
@@ -152,7 +153,7 @@ static int open_sealed(struct run *run, struct job *job, bool offline, struct er
 {
 	struct sealed_answer sealed = { 0 };
 
-	if (job_wants_foreign(job))
+	if (foreign_wanted(job->conf))
 		return open_foreign(run, job, err);
 	if (job_unseal(run, job, offline, &sealed, err) < 0)
 		return -1;

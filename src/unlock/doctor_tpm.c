@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "unlock/boot_log.h"
 #include "unlock/doctor.h"
+#include "unlock/foreign_look.h"
 #include "unlock/machine_tpm.h"
 #include "unlock/pcr_cause.h"
 #include "unlock/rules.h"
@@ -204,6 +205,21 @@ static void check_sealed(struct patient *p, const struct config_volume *v)
 	sealed_blob_clear(&b);
 }
 
+/* After the cap it is not used any more, but another program's would still be. */
+static void check_foreign(struct patient *p, const struct config_volume *v)
+{
+	_cleanup_free_ char *text = NULL;
+	struct err *err = NULL;
+
+	if (!p->m.vtpm)
+		doctor_add(p->d, "sealed", v->name, DOCTOR_SKIP, NULL, "without a TPM the keyslot of another program opens nothing");
+	else if (foreign_look(p->env, &p->m, v, &text, &err) < 0)
+		doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
+	else
+		doctor_add(p->d, "sealed", v->name, DOCTOR_WARN, "cryptattest enroll --from makes a keyslot that only this program uses, and only "
+			   "before the cap", "%s", text);
+}
+
 static void check_device(struct patient *p, bool needed)
 {
 	struct tpm_info info;
@@ -247,7 +263,7 @@ void doctor_tpm(const struct unlock_env *env, struct doctor *d)
 	}
 	for (struct config_volume **v = env->config->volumes; v && *v; v++)
 		if (config_mode_uses_vtpm((*v)->mode))
-			check_sealed(&p, *v);
+			(foreign_wanted(*v) ? check_foreign : check_sealed)(&p, *v);
 	machine_tpm_close(&p.m);
 	rules_clear(&p.rules);
 }

@@ -89,9 +89,7 @@ int job_may_unseal(const struct run *run, const struct job *job, struct err **er
 /* ERR_CAP "capped". The TPM is trusted. */
 int job_check_capped(const struct run *run, const struct job *job, const struct vtpm_rules *rules, struct err **err);
 int job_ask_pin(void *job, const struct tpm_lockout *l, struct secret **ret, struct err **err);
-/* acquire_foreign.c: is the volume to be opened by a token of another program? */
-bool job_wants_foreign(const struct job *job);
-/* ERR_TPM "sealed-origin" without vk-id; otherwise as job_unseal(), with what keysrc_foreign() gives. */
+/* acquire_foreign.c: the secret that a token of another program describes (foreign_wanted()). ERR_TPM "sealed-origin" without vk-id; otherwise as job_unseal(), with what keysrc_foreign() gives. */
 int job_unseal_foreign(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err);
 /* For "sealed-absent" alone. */
 void job_explain_foreign(const struct job *job, struct err **err);

@@ -12,7 +12,8 @@ if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
 if ! command -v systemd-cryptenroll >/dev/null && ! command -v clevis-luks-bind >/dev/null; then
 	skip_all "neither systemd-cryptenroll nor clevis is installed"
 fi
-agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
+build=$(cd "$TOP_BUILDDIR" && pwd)
+agent=$build/cryptattest-test
 trap 'swtpm_stop; cleanup' EXIT
 cd "$tmp" || exit 1
 export CRYPTATTEST_TEST_ROOT="$tmp/root" TSS2_LOG=all+none
@@ -167,6 +168,13 @@ if with_systemd; then
 	unlock
 	check "systemd: not once more after the cap" refused 12 capped
 	boot
+	agent explain root
+	check "explain: the token and its policy" all '[ $code = 0 ]' 'grep -q "systemd-tpm2 token of keyslot 1: its policy holds now" out'
+	agent explain root --remits
+	check "explain --remits: whose secret" grep -q "a keyslot that another program sealed" out
+	agent doctor
+	check "doctor warns of it" grep -q "systemd-tpm2 token of keyslot 1" out
+	boot
 	conf "4 7 9" "$unsafe"
 	unlock
 	check "systemd: fewer PCRs than the configuration's: refused" refused 8 foreign-policy "sealed for PCR 4 7, the configuration says pcrs = 4 7 9"
@@ -197,6 +205,20 @@ if with_systemd; then
 	sed -i 's/^profile = .*/profile = cvm/' root/etc/test.conf
 	unlock
 	check "systemd: not on a confidential VM" refused 2 config-invalid "without audit and cap"
+	# Behind a broker that is not there. kbs+vtpm has nothing to do with it.
+	"$build/tests/tools/cryptattest-testpki" init pki >/dev/null || bail "no test PKI"
+	echo snp >root/tee/kind
+	echo "$tmp/pki" >root/tee/pki-dir
+	boot
+	conf 7 "$unsafe" "secret = main:default/vm/root"
+	sed -i 's/^mode = .*/mode = kbs-or-vtpm/; s/^pcrs/fallback-after = 300ms\npcrs/; s/^profile.*/&\ndeadline = 20s/' root/etc/test.conf
+	printf '[kbs main]\nurl = https://127.0.0.1:1\npin = sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nkey = ec-p256\n' >>root/etc/test.conf
+	unlock
+	check "systemd: kbs-or-vtpm without a broker: opens" all 'opened systemd-tpm2' 'grep -q "unreachable" err'
+	sed -i 's/^mode = .*/mode = kbs+vtpm/' root/etc/test.conf
+	rm -f root/mapper/root root/tee/kind
+	unlock
+	check "systemd: not with kbs+vtpm" refused 2 config-invalid "opens the volume alone"
 	# A token that says what its object is not.
 	boot
 	conf 7 "$unsafe"
