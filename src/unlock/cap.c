@@ -20,7 +20,7 @@ static int no_register(const struct unlock_env *env, struct cap *c, struct err *
 	return err_hint(err, "set cap = auto to go on without one, and read \"What is not protected\" in cryptattest(8)");
 }
 
-int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
+static int close_once(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
 {
 	_cleanup_buf_ struct buf event = BUF_INIT(EVENT_MAX);
 	struct cap c = { .state = "off" };
@@ -40,6 +40,29 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_vo
 	}
 	*ret = c;
 	return 0;
+}
+
+/* An answer that did not come, or was not the TPM's, ends the connection (tpm_impl.h) and not the TPM. */
+static bool connection_ended(const struct err *e)
+{
+	return text_eq(err_id(e), "tpm-io") || text_eq(err_id(e), "tpm-session");
+}
+
+int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct err *again = NULL;
+	const bool used = m->vtpm != NULL;
+
+	if (close_once(env, m, v, n, ret, &e) == 0)
+		return 0;
+	/* What went wrong in this run before, be it a sealing that only ought to have been, must not keep the door open. */
+	if (!used || !connection_ended(e))
+		return err_propagate(err, TAKE_PTR(e));
+	if (machine_tpm_reopen(env, m, &again) == 0)
+		return close_once(env, m, v, n, ret, err);
+	err_reclass(&again, ERR_CAP);
+	return err_propagate(err, again);
 }
 
 int cap_say_outcome(const struct unlock_env *env, const struct cap *c, const char *outcome, struct err **err)

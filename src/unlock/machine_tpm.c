@@ -51,3 +51,18 @@ void machine_tpm_close(struct machine_tpm *m)
 	vtpm_close(m->vtpm);
 	*m = (struct machine_tpm){ 0 };
 }
+
+int machine_tpm_reopen(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
+{
+	struct machine_tpm again = { .trusted = m->trusted, .proved = m->proved, .binding = m->binding };
+
+	machine_tpm_close(m);
+	if (machine_tpm_open(env, &again, err) < 0)
+		return -1;
+	if (again.trusted && vtpm_trust(again.vtpm, &again.binding.srk, err) < 0) {
+		machine_tpm_close(&again);
+		return -1;
+	}
+	*m = again;
+	return 0;
+}

@@ -27,6 +27,9 @@ int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struc
 /* For the cap, which needs no trust: a session to the primary that the configuration states, when it states one; proves nothing about
  * whose vTPM that is. The TPM must be open. */
 int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
+/* A new connection in the place of one that broke. A TPM that was trusted must be the same one: ERR_TPM "tpm-replaced". On failure it is
+ * closed. */
+int machine_tpm_reopen(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
 void machine_tpm_close(struct machine_tpm *m);
 
 #endif
