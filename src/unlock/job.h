@@ -131,7 +131,7 @@ bool facts_in_initrd(const struct unlock_env *env);
 void guard_start(const struct unlock_env *env, bool boot, struct deadline d);
 void guard_stop(void);
 
-/* on_failure.c: `on-failure` under --boot; returns only for `continue`. */
-void on_failure(const struct unlock_env *env, int exit_code);
+/* on_failure.c: `on-failure` under --boot; returns only for `continue`. capped: there is no register that was to be closed and stayed open. */
+void on_failure(const struct unlock_env *env, int exit_code, bool capped);
 
 #endif

@@ -34,7 +34,7 @@ static void run_shell(void)
 		waitpid(pid, NULL, 0);
 }
 
-void on_failure(const struct unlock_env *env, int exit_code)
+void on_failure(const struct unlock_env *env, int exit_code, bool capped)
 {
 	enum config_on_failure action = env->config->on_failure;
 	const char *why = exit_code_text(exit_code);
@@ -44,6 +44,13 @@ void on_failure(const struct unlock_env *env, int exit_code)
 		log_error("the boot goes on without these volumes: %s (on-failure = continue)", why);
 		return;
 	case ON_FAILURE_SHELL:
+		/* P2: not on a register that a shell could unseal with. */
+		if (!capped) {
+			log_error("%s; the cap failed, so there is no shell: restarting in %u s", why, READING_TIME_MS / 1000);
+			clock_sleep_ms(READING_TIME_MS, deadline_in_ms(0));
+			env->platform->power(false);
+			break;
+		}
 		log_error("%s; starting a shell on the console, the machine restarts when it ends (on-failure = shell)", why);
 		run_shell();
 		env->platform->power(false);

@@ -335,6 +335,6 @@ int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
 	end(&run, code);
 	guard_stop();
 	if (stop)
-		on_failure(env, code);
+		on_failure(env, code, !text_eq(run.cap, "failed") && !text_eq(run.cap, "pending"));
 	return code;
 }

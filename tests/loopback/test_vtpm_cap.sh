@@ -149,6 +149,13 @@ run tools unlock --all --boot
 extend14 "cryptattest:cap:v1\n-\n"
 extend14 "cryptattest:outcome:v1 none\n"
 check "and where stock tools were to open it" eval '[ $code = 7 ] && same_as_14'
+sed -i 's/^on-failure = .*/on-failure = shell/' root/etc/now.conf
+boot
+mv root/dev/tpm-swtpm away
+echo "$tmp/nobody" >root/dev/tpm-swtpm
+run now unlock --all --boot
+mv away root/dev/tpm-swtpm
+check "no shell where the cap failed: the machine restarts" eval '[ $code = 5 ] && [ "$(cat root/power)" = reboot ] && grep -q "there is no shell" err'
 deadline=30s
 config pin vtpm "" "pin = yes"
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/pin.conf
