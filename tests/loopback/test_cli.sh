@@ -60,7 +60,7 @@ takes() {
 	recover) echo key-file status-fd timings config ;;
 	check) echo json profile config ;;
 	document) echo name key-file pins keyslot profile config ;;
-	enroll) echo predicted kernel initrd cmdline uki source document kbs-part pin-file owner-auth-file key-file output keyslot force config ;;
+	enroll) echo predicted kernel initrd cmdline uki source from document kbs-part pin-file owner-auth-file key-file output keyslot force config ;;
 	wipe) echo source nv-indices owner-auth-file keyslot key-file force config ;;
 	attest) echo source json timings status-fd config ;;
 	evidence) echo decode verify json format report-data output timings config ;;
