@@ -177,6 +177,8 @@ int enroll_seal(const struct unlock_env *env, struct machine_tpm *m, const struc
 {
 	_cleanup_rules_ struct rules rules = { 0 };
 
+	if (rules_check_loader(env->config, env->root_fd, err) < 0)
+		return -1;
 	if (rules_load(env->config, env->root_fd, e->conf->pin, &rules, err) < 0 || make_secret(e, s, err) < 0 || enroll_add(e, s->passphrase, keyslot, &s->edit, err) < 0)
 		return -1;
 	s->superseded = slot_or_none(env, e->conf);

@@ -89,7 +89,7 @@ static int reseal(struct run *run, struct job *job, const char **ret_note, struc
 	if (job->conf->pin)
 		return err_set(err, ERR_CONFIG, "pin-at-boot", "a secret with a PIN is sealed by hand: cryptattest enroll %s --source=vtpm",
 			       job->conf->name);
-	if (machine_tpm_trust(run->env, &run->tpm, err) < 0 ||
+	if (rules_check_loader(run->env->config, run->env->root_fd, err) < 0 || machine_tpm_trust(run->env, &run->tpm, err) < 0 ||
 	    rules_load(run->env->config, run->env->root_fd, false, &rules, err) < 0 ||
 	    vtpm_capped(run->tpm.vtpm, &rules.vtpm, &capped, err) < 0)
 		return -1;

@@ -9,6 +9,9 @@
 #include "base/fileio.h"
 
 #define SIGNATURE_FILE_MAX (256 * 1024)
+#define SECURE_BOOT "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define SECURE_BOOT_LEN 5 /* attributes, then the value */
+#define PCR_LOADER 4
 
 /* They prove themselves by the signer's key, so it does not matter who put them there (tpm-sealing.md 5.2). */
 static int load_signatures(const char *const *paths, int root_fd, struct rules *r, struct err **err)
@@ -56,4 +59,21 @@ void rules_clear(struct rules *r)
 	for (size_t i = 0; i < RULES_SIGNATURES_MAX; i++)
 		free(r->texts[i]);
 	*r = (struct rules){ 0 };
+}
+
+/* With Secure Boot off PCR 7 is the same whatever loader runs, and that loader extends the later registers as it likes. */
+int rules_check_loader(const struct config *c, int root_fd, struct err **err)
+{
+	const struct config_vtpm *t = &c->vtpm;
+	_cleanup_free_ char *value = NULL;
+	size_t len;
+
+	if (c->profile != PROFILE_CVM || t->insecure_pcrs || (t->pcrs | (t->signer_pem ? t->signed_pcrs : 0)) >> PCR_LOADER & 1)
+		return 0;
+	if (file_read(root_fd, SECURE_BOOT, SECURE_BOOT_LEN, ERR_CONFIG, &value, &len, NULL) < 0 || len != SECURE_BOOT_LEN ||
+	    value[SECURE_BOOT_LEN - 1] != 0)
+		return 0;
+	err_set(err, ERR_CONFIG, "secure-boot-off", "Secure Boot is off: PCR 7 does not say what boot loader runs, and PCR %d is not in the list",
+		PCR_LOADER);
+	return err_hint(err, "switch Secure Boot on, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is"), -1;
 }

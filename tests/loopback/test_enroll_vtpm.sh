@@ -207,6 +207,34 @@ conf vtpm "vk-id = $vk"
 enroll
 check "PCR 7 alone, where the host edits the initramfs" all '[ $code = 2 ]' 'grep -q "none of them measures the initramfs" err' 'cmp -s base.img root/dev/disk'
 pcrs="4 9"
+# PCR 7 says who signed the loader only where Secure Boot asks.
+pcrs="7 9"
+vtpm='allow-untrusted-vtpm = yes\n'
+conf vtpm "vk-id = $vk"
+efivars=root/sys/firmware/efi/efivars
+mkdir -p $efivars
+secure_boot() { # STATE
+	printf "\\006\\000\\000\\000\\00$1" >$efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+	fresh
+	enroll
+}
+secure_boot 0
+check "Secure Boot is off, and 7 is to say what loader runs" refused 2 secure-boot-off
+secure_boot 1
+check "Secure Boot is on" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
+pcrs="4 7 9"
+conf vtpm "vk-id = $vk"
+secure_boot 0
+check "Secure Boot is off, and 4 says what loader runs" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
+pcrs="7 9"
+vtpm="${vtpm}insecure-pcrs = yes\n"
+conf vtpm "vk-id = $vk"
+secure_boot 0
+check "or it was said that this will do" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
+rm -r root/sys
+fresh
+vtpm=
+pcrs="4 9"
 profile=bare-metal
 
 # --- PIN
