@@ -6,7 +6,7 @@ ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not o
 man=$TOP_SRCDIR/man
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
-echo 1..4
+echo 1..5
 
 "$TOP_BUILDDIR/tests/tools/keywords_roff" >"$tmp/want"
 sed -n '/^\.\\" BEGIN KEYS/,/^\.\\" END KEYS/p' "$man/cryptattest.conf.5" | sed '1d;$d' >"$tmp/found"
@@ -26,13 +26,25 @@ for id in $(sed -n '/^\.SH WHEN IT FAILS/,/^\.SH WHAT/p' "$man/cryptattest.8" | 
 done
 ok $bad "cryptattest(8) explains ids that exist"
 
+# Whoever copies an example gets what the parser takes.
+awk -v dir="$tmp" '/^\.nf/ { file = dir "/example" ++n ".conf"; next } /^\.fi/ { file = "" } file { gsub(/\\-/, "-"); print >file }' \
+	"$man/cryptattest.conf.5"
+bad=0 seen=0
+for example in "$tmp"/example*.conf; do
+	grep -q '^\[volume ' "$example" || continue
+	seen=$((seen + 1))
+	"$TOP_BUILDDIR/cryptattest" config --check --config "$example" >&2 || bad=1
+done
+[ $seen -ge 3 ] || bad=1
+ok $bad "the examples of cryptattest.conf(5) are sound"
+
 if command -v man >/dev/null 2>&1; then
 	bad=0
-	for page in "$man"/*.[58]; do
+	for page in "$man"/*.[578]; do
 		LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l "$page" 2>"$tmp/w" >/dev/null
 		[ -s "$tmp/w" ] && { cat "$tmp/w" >&2; bad=1; }
 	done
 	ok $bad "every page formats without a warning"
 else
-	echo "ok 4 - pages format without a warning # SKIP no man command"
+	echo "ok 5 - pages format without a warning # SKIP no man command"
 fi
