@@ -369,7 +369,7 @@ if with_clevis; then
 fi
 
 # --- the forms of 254 to 257, which this systemd may not write: the object by tpm2-tools, the token by hand
-later() { # PIN|"" ATTRIBUTES
+later() { # PIN|"" ATTRIBUTES [NAME-OF-SIGNER]
 	fresh
 	boot
 	tpm2_createprimary -Q -C o -G ecc256 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt' -c srk.ctx
@@ -381,6 +381,7 @@ later() { # PIN|"" ATTRIBUTES
 	chmod 600 slot.pass
 	cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file pass root/dev/disk slot.pass || bail luksAddKey
 	tpm2_startauthsession -S trial.ctx
+	[ -z "${3-}" ] || tpm2_policyauthorize -Q -S trial.ctx -n "$3" -L policy.bin >/dev/null || bail tpm2_policyauthorize
 	tpm2_policypcr -Q -S trial.ctx -l sha256:7 -L policy.bin
 	[ -z "$1" ] || tpm2_policyauthvalue -Q -S trial.ctx -L policy.bin
 	flush
@@ -395,6 +396,7 @@ later() { # PIN|"" ATTRIBUTES
 		"$(cat object.priv object.pub | base64 -w0)" "$(od -An -tx1 -v policy.bin | tr -d ' \n')" >token.json
 	printf '"tpm2-pin":%s,"tpm2_pcrlock":false,%s"tpm2_srk":"%s"}' "$([ -n "$1" ] && echo true || echo false)" \
 		"$([ -n "$1" ] && echo '"tpm2_salt":"ABEiMw==",')" "$(base64 -w0 srk.handle)" >>token.json
+	[ -z "${3-}" ] || sed -i "s|}\$|,\"tpm2_pubkey_pcrs\":[11],\"tpm2_pubkey\":\"$(base64 -w0 root/etc/signer.pem)\"}|" token.json
 	cryptsetup token import --disable-external-tokens --token-id 0 --json-file token.json root/dev/disk || bail "token import"
 }
 later "" 'fixedtpm|fixedparent|noda'
@@ -412,6 +414,22 @@ if command -v script >/dev/null; then
 	boot
 	typed 2580
 	check "a PIN that nobody counts the wrong tries of: refused" all 'refused 8 sealed-attributes "could be guessed"' '! grep -q "PIN for" err'
+fi
+# Some writers gave the TPM the signer's exponent as zero, its word for 65537, which makes another Name.
+if with_systemd && command -v basenc >/dev/null; then
+	{
+		printf '\000\013'
+		printf '0001000B00060040000000100010080000000000''0100%s' "$(openssl rsa -pubin -in root/etc/signer.pem -noout -modulus | cut -d= -f2)" |
+			basenc --base16 -d | openssl dgst -sha256 -binary
+	} >signer.name
+	later "" 'fixedtpm|fixedparent|noda' signer.name
+	sign
+	vtpm='signer = /etc/signer.pem\nsigned-pcrs = 11\npcr-signature = /etc/sig.json\n'
+	conf 7 "$unsafe"
+	boot
+	unlock
+	check "systemd, a signer with exponent zero: opens" opened systemd-tpm2
+	vtpm=
 fi
 later "" 'fixedtpm|fixedparent|noda|userwithauth'
 conf 7 "$unsafe"
@@ -446,6 +464,20 @@ if with_clevis; then
 	boot
 	unlock
 	check "clevis: RSA primary: opens" opened clevis
+	# clevis's own default, when pcr_bank is not given.
+	fresh
+	boot
+	tpm2_pcrextend "7:sha1=$(printf %s keys | sha1sum | cut -c1-40)" 2>/dev/null
+	if tpm2_pcrread sha1:7 | grep -q 0x; then
+		clevis_bind tpm2 '{"pcr_ids":"7"}'
+		conf 7 "$unsafe"
+		unlock
+		check "clevis: bank sha1: refused" refused 8 foreign-policy "another PCR bank"
+		conf 7 "$sealed"
+		agent enroll root --from=clevis --source=vtpm
+		check "clevis: bank sha1: taken over" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
+		rm -r root/boot
+	fi
 	fresh
 	boot
 	clevis_bind tpm2 '{}'
