@@ -15,6 +15,11 @@
 
 #define SIDECAR_WAIT_MS 10000 /* for the device that the file lies on; that of the volume is there already */
 
+struct deadline sidecar_wait(const struct run *run)
+{
+	return deadline_earlier(run->deadline, deadline_in_ms(run->opt->boot ? SIDECAR_WAIT_MS : 1));
+}
+
 /* "A remembered refusal bars other sources for this boot": state "refused", or the reason of one that was closed again. */
 static int check_refused_earlier(const struct run *run, const struct job *job, struct err **err)
 {
@@ -100,8 +105,7 @@ static int unseal(struct run *run, struct job *job, bool offline, struct sealed_
 	    rules_load(run->env->config, run->env->root_fd, job->conf->pin, &rules, err) < 0 ||
 	    job_check_capped(run, job, &rules.vtpm, err) < 0)
 		return -1;
-	if (sidecar_read(run->env, job->conf, deadline_earlier(run->deadline, deadline_in_ms(run->opt->boot ? SIDECAR_WAIT_MS : 1)), &text,
-			 &r.text_len, err) < 0)
+	if (sidecar_read(run->env, job->conf, sidecar_wait(run), &text, &r.text_len, err) < 0)
 		return -1;
 	r.vtpm = run->tpm.vtpm;
 	r.rules = &rules.vtpm;

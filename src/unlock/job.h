@@ -84,6 +84,8 @@ void job_open(struct run *run, struct job *job, const struct key_offer *offer);
 /* acquire_vtpm.c: the secret sealed to this machine's TPM. ERR_REFUSED "refused-earlier" when a broker refused the volume in this boot;
  * ERR_CAP "capped"; what machine_tpm_trust(), sidecar_read() and keysrc_sealed() give. offline: no broker was in reach. */
 int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err);
+/* How long the disk of a sealed file is waited for: at boot it may come up after the volume's. */
+struct deadline sidecar_wait(const struct run *run);
 /* Before anything is unsealed: no broker refused the volume in this boot, and a PIN would not be typed for the host to read. */
 int job_may_unseal(const struct run *run, const struct job *job, struct err **err);
 /* ERR_CAP "capped". The TPM is trusted. */

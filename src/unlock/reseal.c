@@ -19,7 +19,8 @@ static void blob_clear(struct sealed_blob *b)
 	sealed_blob_clear(b);
 }
 
-/* Of the file that is there. Whatever is wrong with it, a new one is right. */
+/* Of the file that is there. Whatever is wrong with it, a new one is right; where its disk is not there, none could be written, and an NV
+ * pin would name what nobody has. */
 static int is_current(struct run *run, struct job *job, const struct vtpm_rules *rules, bool *ret, struct err **err)
 {
 	_cleanup_(blob_clear) struct sealed_blob b = { 0 };
@@ -28,7 +29,9 @@ static int is_current(struct run *run, struct job *job, const struct vtpm_rules 
 	size_t len = 0;
 
 	*ret = false;
-	if (sidecar_read(run->env, job->conf, run->deadline, &text, &len, &why) < 0 || sealed_blob_parse(text, len, &b, &why) < 0) {
+	if (sidecar_read(run->env, job->conf, sidecar_wait(run), &text, &len, &why) < 0 || sealed_blob_parse(text, len, &b, &why) < 0) {
+		if (text_starts(err_id(why), "device-"))
+			return err_propagate(err, TAKE_PTR(why));
 		log_debug("%s: %s", job->conf->name, err_message(why));
 		return 0;
 	}

@@ -175,6 +175,14 @@ boot
 run now unlock root
 check "a file that cannot be written: a warning, the volume is open" eval '[ $code = 0 ] && is_open kbs && note_is "not resealed"'
 rmdir root/boot/root.sealed
+sed -i 's|^sealed = .*|sealed = PARTLABEL=cryptattest-no-such-disk:/root.sealed|' root/etc/now.conf
+mkdir -p root/sys/class/block
+boot
+started=$(date +%s)
+run now unlock root
+check "its disk is not there: a warning, the volume is open at once" \
+	eval '[ $code = 0 ] && is_open kbs && note_is "not resealed: .*no block device" && [ $(($(date +%s) - started)) -lt 12 ]'
+rm -r root/sys
 serve "$(document true "$sealed_secret")"
 config now kbs+vtpm
 boot
