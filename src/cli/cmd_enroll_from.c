@@ -25,7 +25,7 @@ int enroll_from_check(const struct cli_opts *o, struct err **err)
 	if (need_kind(o->from, &kind, err) < 0)
 		return -1;
 	if (o->key_file)
-		return err_set(err, ERR_CONFIG, "usage", "--from and --key-file: either authorizes");
+		return err_set(err, ERR_CONFIG, "usage", "--from takes the passphrase from the token: leave out --key-file");
 	if (!o->source && (o->output || o->document || o->kbs_part || o->pin_file || o->owner_auth_file || o->keyslot >= 0 || o->predicted))
 		return err_set(err, ERR_CONFIG, "usage", "--from without --source only prints: nothing is enrolled");
 	return 0;

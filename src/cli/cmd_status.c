@@ -20,7 +20,7 @@ static void print_volume(const struct state_volume *v)
 	if (text_eq(v->state, "open"))
 		printf(" /dev/mapper/%s from %s by %s", v->name, v->device ? v->device : "?", v->source ? v->source : "?");
 	if (v->reason_message && *v->reason_message)
-		printf(" %s [%s]", v->reason_message, v->reason_id ? v->reason_id : "");
+		printf(text_eq(v->state, "open") ? " (%s) [%s]" : " %s [%s]", v->reason_message, v->reason_id ? v->reason_id : "");
 	putchar('\n');
 	if (v->sealed && *v->sealed)
 		printf("%-16s sealed secret: %s\n", "", v->sealed);

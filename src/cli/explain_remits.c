@@ -121,6 +121,8 @@ static bool say_initrd(struct cli *cli, struct remits *r)
 	if (kbs && r->tee)
 		buf_puts(&r->initrd, "NOTHING that can be seen from here: only a launch with measured kernel and initrd covers it, and a policy of "
 				     "the broker that compares that measurement (covers = kernel+initrd+cmdline)");
+	else if (policy_pcrs(r) && !(r->c->profile == PROFILE_CVM && r->c->vtpm.allow_untrusted))
+		buf_puts(&r->initrd, "NOTHING that can be seen from here: no event log says that one of the policy's PCRs measures it");
 	else
 		buf_puts(&r->initrd, "NOTHING: whoever can write the boot disk can replace it and take the secret");
 	return false;

@@ -145,7 +145,7 @@ int config_check_vtpm(struct config *c, const struct config_section *s, struct e
 	    check_measurements(s, t, err) < 0 || check_binding(c, s, t, err) < 0)
 		return -1;
 	/* Not an error: `enroll` prints the name, and needs a configuration to run with. The unlock refuses. */
-	if (!t->srk_name && t->binding == BINDING_NONE)
+	if (!t->srk_name && (t->binding == BINDING_NONE || (t->allow_untrusted && t->binding == BINDING_AUTO)))
 		log_warning("%s:%u: [vtpm] has no srk-name: sealed secrets stay unused until it names this machine's storage primary", t->file,
 			    t->line);
 	return 0;

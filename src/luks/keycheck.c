@@ -90,9 +90,10 @@ int luks_volume_unlock(struct luks_volume *v, const struct secret *passphrase, s
 
 	if (min_len < 1)
 		min_len = 1;
-	if (secret_len(passphrase) < min_len)
-		return err_set(err, ERR_INTEGRITY, "K1", "K1: the secret has %zu bytes, at least %zu are needed",
-			       secret_len(passphrase), min_len);
+	if (secret_len(passphrase) < min_len) {
+		err_set(err, ERR_INTEGRITY, "K1", "K1: the secret has %zu bytes, at least %zu are needed", secret_len(passphrase), min_len);
+		return min_len > 1 ? -1 : err_hint(err, "a passphrase comes from --key-file FILE, or else from standard input");
+	}
 	n = candidates(v, keyslot, list);
 	if (n == 0) {
 		err_set(err, ERR_INTEGRITY, "keyslot-absent", "the header has no keyslot %d", keyslot);

@@ -170,7 +170,8 @@ static void judge_values(struct patient *p, const struct config_volume *v, const
 	}
 	pcr_cause_likely(differing, have_log ? &log : NULL, &cause);
 	err_set(&err, ERR_TPM, "policy", "sealed for other PCR values: %s", buf_cstr(&cause) ? buf_cstr(&cause) : "");
-	err_hint(&err, "a boot by the key broker may seal anew; `cryptattest explain %s` has every value", v->name);
+	err_hint(&err, "`cryptattest explain %s` has every value; %scryptattest enroll %s --source=vtpm seals for this boot", v->name,
+		 v->mode == MODE_KBS_OR_VTPM ? "a boot by the key broker may seal anew, " : "", v->name);
 	doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
 }
 

@@ -219,7 +219,8 @@ int sealed_blob_parse(const char *text, size_t len, struct sealed_blob *ret, str
 
 	if (json_parse(text, len, SEALED_FILE_MAX, true, &obj, &cause) < 0 || take_blob(obj, &b, &cause) < 0) {
 		sealed_blob_clear(&b);
-		return wire_err(err, "sealed-file", cause, WHERE);
+		wire_err(err, "sealed-file", cause, WHERE);
+		return err_hint(err, "make a new one: cryptattest enroll VOLUME --source=vtpm");
 	}
 	*ret = b;
 	return 0;

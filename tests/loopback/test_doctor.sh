@@ -115,6 +115,8 @@ check "explain --remits: six lines, and that nothing known covers the initrd" al
 agent explain root --remits --json
 check "the same as JSON" all '[ $code = 0 ]' 'grep -q "\"root_of_trust\": " out' 'grep -q "\"covers_initrd\": \"NOTHING" out'
 conf vtpm
+agent explain root --remits
+check "and why, for the TPM alone" grep -q "covers initrd > NOTHING that can be seen from here: no event log" out
 tpm2_pcrextend "15:sha256=$(printf %s cap | sha256sum | cut -c1-64)" || bail "no cap"
 agent doctor
 check "after the cap the values are still compared" all '[ $code != 8 ]' 'row ok cap-register "has moved"' 'row ok sealed "for the PCR values of this boot"'

@@ -157,6 +157,8 @@ sed -i 's/"keyslot":2/"keyslot":0/' root/boot/root.sealed
 enroll
 check "a file that names the owner's keyslot removes nothing" all '[ $code = 0 ]' 'opens pass' '[ "$(slots)" = "0 1 2 " ]'
 echo nonsense >root/boot/root.sealed
+agent doctor
+check "doctor: a broken file, and how to replace it" grep -q "^fail *sealed .*make a new one: cryptattest enroll" out
 enroll
 check "a broken file is replaced" all '[ $code = 0 ]' 'opens pass' '[ "$(slots)" = "0 1 2 3 " ]'
 
