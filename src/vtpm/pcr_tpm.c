@@ -60,6 +60,7 @@ int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err)
 			return err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps a PCR bank of the unknown algorithm 0x%04x, which cannot be capped",
 				       s->hash);
 		active |= UINT32_C(1) << bank_of(s->hash);
+		t->bank_pcrs[bank_of(s->hash)] = selected(s);
 	}
 	if (active == 0)
 		return err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps no PCR bank at all");
@@ -156,19 +157,25 @@ int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values
 	return 0;
 }
 
-/* One PCR in all active banks: more than eight there are not, so one command. */
+_Static_assert(ARRAY_SIZE(((struct tpm *)0)->bank_pcrs) == PCR_BANKS, "one for each bank");
+
+/* One PCR in all active banks that keep it: more than eight there are not, so one command. */
 static int read_everywhere(struct tpm *t, unsigned int pcr, struct pcr_values *values, uint32_t *ret_active, struct err **err)
 {
-	uint32_t wanted[PCR_BANKS] = { 0 };
+	uint32_t wanted[PCR_BANKS] = { 0 }, active;
 
 	if (pcr >= PCR_COUNT)
 		return err_set(err, ERR_INTERNAL, "pcrs", "there is no PCR %u", pcr);
-	if (pcr_active_banks(t, ret_active, err) < 0)
+	if (pcr_active_banks(t, &active, err) < 0)
 		return -1;
+	*ret_active = 0;
 	for (int b = 0; b < PCR_BANKS; b++) {
 		values[b].bank = (enum pcr_bank)b;
-		wanted[b] = *ret_active >> b & 1 ? UINT32_C(1) << pcr : 0;
+		wanted[b] = active >> b & 1 ? t->bank_pcrs[b] & UINT32_C(1) << pcr : 0;
+		*ret_active |= wanted[b] ? UINT32_C(1) << b : 0;
 	}
+	if (*ret_active == 0)
+		return err_set(err, ERR_TPM, "pcr-bank", "no PCR bank of the TPM keeps PCR %u", pcr);
 	return read_banks(t, wanted, values, err);
 }
 

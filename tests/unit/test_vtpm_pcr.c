@@ -157,6 +157,17 @@ static void test_against_tools(void **state)
 	assert_fails(pcr_read(t, PCR_SHA384, 1 << 7, &v, &_err), ERR_TPM, "pcr-bank");
 	assert_ok(pcr_extend_all(t, 15, "x", 1, &_err));
 	tpm_close(t);
+	/* And such that keep some PCRs alone. */
+	assert_int_equal(swtpm_sh(*state, "tpm2_pcrallocate sha1:0,1,2+sha256:all"), 0);
+	swtpm_reboot(*state);
+	t = check_open(swtpm_access(*state));
+	bool moved = true;
+	assert_ok(pcr_moved(t, 15, &moved, &_err));
+	assert_false(moved);
+	assert_ok(pcr_extend_all(t, 15, "x", 1, &_err));
+	assert_ok(pcr_moved(t, 15, &moved, &_err));
+	assert_true(moved);
+	tpm_close(t);
 }
 
 int main(void)
