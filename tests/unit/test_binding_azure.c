@@ -167,10 +167,10 @@ static void other_signature(uint8_t *report, size_t len)
 	report[0x20 + SNP_OFF_SIG_R] ^= 1;
 }
 
-/* Claims of our own, with the hash put right: the signature does not cover them any more. */
+/* Claims of our own, with the hash put right: the signature does not cover them any more. Byte 100 is inside a modulus in base64. */
 static void rebound_claims(uint8_t *report, size_t len)
 {
-	report[0x4D4 + 100] ^= 1;
+	report[0x4D4 + 100] = report[0x4D4 + 100] == 'A' ? 'B' : 'A';
 	hcl_sample_bind(TEE_SNP, report + 0x20, report + 0x4D4, len - 0x4D4);
 }
 
