@@ -2,7 +2,6 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154
 # Keyslots that the real systemd-cryptenroll and the real clevis seal to a software TPM: what both tests of them share. The machine is
 # booted, has an empty volume, and $srk names its storage key.
-# and within its limits (C7), and are taken over by enroll --from. Nothing here is made by our own code but what enroll makes.
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin

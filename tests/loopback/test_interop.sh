@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # Volumes of systemd-cryptenroll and clevis open with ours under interop-unsafe = yes and within its limits (C7), and not without it.
-# Nothing here is made by our own code.
+# No keyslot here is made by our own code.
 . "$TOP_SRCDIR/tests/loopback/interop.sh"
 
 if with_systemd; then
