@@ -43,11 +43,12 @@ enum {
 	OPT_PREPARE = 1 << 27,
 	OPT_PEER = 1 << 28,
 	OPT_PREDICTED = 1 << 29,
+	OPT_TELL = 1 << 30, /* metrics, svg */
 };
 
 struct cli_opts {
-	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, predicted, prepare, peer, debug, quiet;
-	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab;
+	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, predicted, prepare, metrics, peer, debug, quiet;
+	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab, *svg;
 	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
 	const char *document, *kbs_part, *owner_auth_file, *pin_file, *from;
 	int status_fd, keyslot; /* -1 */

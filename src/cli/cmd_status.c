@@ -12,6 +12,8 @@
 #include "cli/crypttab.h"
 #include "state/state.h"
 #include "unlock/exitcode.h"
+#include "unlock/metrics.h"
+#include "unlock/next_boot.h"
 #include "wire/json.h"
 
 static void print_volume(const struct state_volume *v)
@@ -70,24 +72,86 @@ static void print_state(const struct state *st)
 		print_volume(&st->volumes[i]);
 }
 
+/* *ret: NULL or one of the two. */
+static int last_next_boot(struct cli *cli, bool *ok, const bool **ret, struct err **err)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+
+	*ret = NULL;
+	if (state_file_read(cli->root_fd, NEXT_BOOT_FILE, &text, &len, &e) < 0)
+		return err_class(e) == ERR_NOTHING ? 0 : err_propagate(err, TAKE_PTR(e));
+	if (metrics_parse_next_boot(text, len, ok, err) < 0)
+		return err_wrap(err, "/%s/%s", STATE_DIR, NEXT_BOOT_FILE);
+	*ret = ok;
+	return 0;
+}
+
+static int put_metrics(struct cli *cli, const struct state *st, const struct timeline *t, struct err **err)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(METRICS_MAX);
+	const bool *next_boot;
+	bool ok;
+
+	if (last_next_boot(cli, &ok, &next_boot, err) < 0)
+		return -1;
+	metrics_text(st, t, next_boot, &out);
+	if (buf_check(&out, err) < 0)
+		return -1;
+	if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
+		return err_set(err, ERR_INTERNAL, "output", "cannot write to standard output");
+	return 0;
+}
+
+static int put_svg(struct cli *cli, const struct timeline *t, struct err **err)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(TIMELINE_SVG_MAX + 4096);
+
+	timeline_svg(t, &out);
+	if (buf_check(&out, err) < 0)
+		return -1;
+	return file_write_atomic(AT_FDCWD, cli->opts.svg, out.data, out.len, 0644, err);
+}
+
+/* What was recorded alone: no configuration is needed, but one that was named must be sound. */
+static int tell(struct cli *cli, struct state *st, struct err **err)
+{
+	_cleanup_timeline_ struct timeline t = { 0 };
+
+	if (cli->opts.json || (cli->opts.metrics && cli->opts.svg))
+		return err_set(err, ERR_CONFIG, "usage", "--metrics, --svg and --json exclude each other");
+	if ((cli->opts.config && cli_need_config(cli, err) < 0) || timeline_load(cli->root_fd, st->boot_id, &t, err) < 0)
+		return -1;
+	return cli->opts.metrics ? put_metrics(cli, st, &t, err) : put_svg(cli, &t, err);
+}
+
+static int show(struct cli *cli, struct state *st, struct err **err)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (add_untried(cli, st, err) < 0)
+		return -1;
+	if (!cli->opts.json) {
+		print_state(st);
+		return 0;
+	}
+	if (state_json(st, &text, err) < 0)
+		return -1;
+	return puts(text) != EOF && fflush(stdout) == 0 ? 0 : err_set(err, ERR_INTERNAL, "output", "cannot write to standard output");
+}
+
 int cmd_status(struct cli *cli)
 {
 	struct state *st = NULL;
-	char *text = NULL;
 	struct err *err = NULL;
-	int code = EXIT_OK;
+	int rc;
 
 	if (state_load(cli->root_fd, &st, &err) < 0)
 		return cli_fail(err);
-	if (add_untried(cli, st, &err) < 0 || (cli->opts.json && state_json(st, &text, &err) < 0))
-		code = cli_fail(err);
-	else if (cli->opts.json)
-		code = cli_put(text);
-	else
-		print_state(st);
-	free(text);
+	rc = (cli->opts.metrics || cli->opts.svg ? tell : show)(cli, st, &err);
 	state_free(st);
-	return code;
+	return rc < 0 ? cli_fail(err) : EXIT_OK;
 }
 
 #define CRYPTTAB_MAX (1 << 20)

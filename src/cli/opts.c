@@ -53,6 +53,8 @@ static const struct option_def {
 	{ "version", OPT_SIGN, STRING, O(version), "N", "version of the signed policy (needed with version-index)" },
 	{ "predicted", OPT_PREDICTED, FLAG, O(predicted), NULL, "seal for the PCR values that `predict` computes, not for those of now" },
 	{ "remits", OPT_REMITS, FLAG, O(remits), NULL, "who answers for what, and what covers this initrd" },
+	{ "metrics", OPT_TELL, FLAG, O(metrics), NULL, "OpenMetrics text: seconds by phase, sources, result, cap, next boot" },
+	{ "svg", OPT_TELL, STRING, O(svg), "FILE", "the timeline of this boot's runs as a picture" },
 	{ "json", OPT_JSON, FLAG, O(json), NULL, "machine-readable output" },
 	{ "status-fd", OPT_STATUS_FD, NUMBER, O(status_fd), "N", "one JSON object per phase on this descriptor" },
 	{ "timings", OPT_TIMINGS, FLAG, O(timings), NULL, "table of phases on standard error" },

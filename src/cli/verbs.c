@@ -119,10 +119,15 @@ static const struct verb v_next_boot = {
 	"  cryptattest next-boot --initrd /boot/initrd.img.new || echo do not reboot",
 	OPT_NEXT | OPT_JSON | OPT_CONFIG, 0, 0, true, false, cmd_next_boot
 };
-static const struct verb v_status = { "status", "", "how volumes were opened in this boot",
-				     "Configured volumes that no run has tried yet are listed as such.\n\n  cryptattest status --json",
-				     OPT_JSON | OPT_CONFIG, 0, 0,
-				      false, false, cmd_status };
+static const struct verb v_status = {
+	"status", "", "how volumes were opened in this boot",
+	"Configured volumes that no run has tried yet are listed as such. --metrics prints OpenMetrics text for a collector, --svg draws\n"
+	"when each phase began and ended.\n\n"
+	"  cryptattest status --json\n"
+	"  cryptattest status --metrics > /var/lib/prometheus/node-exporter/cryptattest.prom\n"
+	"  cryptattest status --svg boot.svg",
+	OPT_JSON | OPT_TELL | OPT_CONFIG, 0, 0, false, false, cmd_status
+};
 static const struct verb v_config = { "config", "[--check|--show]", "check or show the configuration",
 				      "  cryptattest config --check --crypttab /etc/crypttab\n  cryptattest config --show",
 				      OPT_CHECK | OPT_SHOW | OPT_CRYPTTAB | OPT_JSON | OPT_CONFIG, 0, 0, false, false, cmd_config };

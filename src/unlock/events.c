@@ -9,19 +9,11 @@
 #include "base/fileio.h"
 #include "base/text.h"
 
-#define EVENTS_MAX 512 /* 64 volumes x 8 phases; later ones go to --status-fd only */
-
-struct span {
-	char phase[16], volume[64];
-	uint64_t start_ns, end_ns; /* end 0: still open */
-	bool ok;
-};
-
 struct events {
 	int fd;
 	uint64_t origin_ns;
 	size_t n;
-	struct span spans[EVENTS_MAX];
+	struct event_span spans[EVENTS_MAX];
 };
 
 int events_new(int status_fd, struct events **ret, struct err **err)
@@ -73,7 +65,7 @@ void events_start(struct events *ev, const char *phase, const char *volume)
 		return;
 	now = clock_monotonic_ns();
 	if (ev->n < EVENTS_MAX) {
-		struct span *s = &ev->spans[ev->n++];
+		struct event_span *s = &ev->spans[ev->n++];
 
 		snprintf(s->phase, sizeof(s->phase), "%s", phase);
 		snprintf(s->volume, sizeof(s->volume), "%s", volume ? volume : "");
@@ -90,7 +82,7 @@ void events_end(struct events *ev, const char *phase, const char *volume, bool o
 		return;
 	now = clock_monotonic_ns();
 	for (size_t i = ev->n; i-- > 0;) {
-		struct span *s = &ev->spans[i];
+		struct event_span *s = &ev->spans[i];
 
 		if (!s->end_ns && text_eq(s->phase, phase) && text_eq(s->volume, volume ? volume : "")) {
 			s->end_ns = now;
@@ -118,7 +110,7 @@ void events_print_timings(const struct events *ev, FILE *out)
 		return;
 	fprintf(out, "%-10s %-20s %10s %10s\n", "phase", "volume", "at ms", "took ms");
 	for (size_t i = 0; i < ev->n; i++) {
-		const struct span *s = &ev->spans[i];
+		const struct event_span *s = &ev->spans[i];
 		double at = (double)(s->start_ns - ev->origin_ns) / 1e6;
 
 		if (s->end_ns)
@@ -127,4 +119,10 @@ void events_print_timings(const struct events *ev, FILE *out)
 		else
 			fprintf(out, "%-10s %-20s %10.1f %10s\n", s->phase, *s->volume ? s->volume : "-", at, "unfinished");
 	}
+}
+
+const struct event_span *events_spans(const struct events *ev, size_t *ret_n)
+{
+	*ret_n = ev ? ev->n : 0;
+	return ev ? ev->spans : NULL;
 }

@@ -7,6 +7,7 @@
 #define CRYPTATTEST_UNLOCK_EVENTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -25,5 +26,15 @@ int events_done(struct events *ev, const char *phase, const char *volume, int rc
 /* Aligned table: phase, volume, start offset, milliseconds. */
 void events_print_timings(const struct events *ev, FILE *out);
 uint64_t events_total_ms(const struct events *ev);
+
+#define EVENTS_MAX 512 /* 64 volumes x 8 phases; later ones go to --status-fd only */
+
+struct event_span {
+	char phase[16], volume[64]; /* volume "": of the whole run */
+	uint64_t start_ns, end_ns;  /* end 0: still open */
+	bool ok;
+};
+/* What was kept, in order of start; good until the next call that takes ev. */
+const struct event_span *events_spans(const struct events *ev, size_t *ret_n);
 
 #endif

@@ -121,6 +121,8 @@ void run_cap_after_failure(struct run *run);
 int run_record(struct run *run, const char *result, int exit_code, struct err **err);
 int run_exit_code(const struct run *run);
 void run_print(const struct run *run);
+/* What this run did and when, for `status --metrics` and `status --svg`; the lock is held. Never fails the run. */
+void run_keep_timeline(const struct run *run);
 
 /* facts.c: template values, init-data text, where we run */
 struct init_data;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "unlock/exitcode.h"
 #include "unlock/handout.h"
+#include "unlock/timeline.h"
 
 static const char *state_word(const struct job *job)
 {
@@ -146,4 +147,24 @@ void run_print(const struct run *run)
 	}
 	if (run->err && !run->err_shown)
 		print_error(NULL, NULL, run->err);
+}
+
+/* A run that only found everything as it should be tells nothing new. */
+static bool did_something(const struct run *run)
+{
+	for (size_t i = 0; i < run->n_jobs; i++) {
+		const enum job_stage s = run->jobs[i].stage;
+
+		if (s == JOB_OPEN || s == JOB_HANDED_OUT || s == JOB_FAILED)
+			return true;
+	}
+	return false;
+}
+
+void run_keep_timeline(const struct run *run)
+{
+	_cleanup_err_ struct err *err = NULL;
+
+	if (run->state && did_something(run) && timeline_add(run->env->root_fd, run->state->boot_id, run->env->events, &err) < 0)
+		log_warning("timeline: %s", err_message(err));
 }

@@ -308,6 +308,8 @@ static void end(struct run *run, int code)
 	/* Said before it is printed: a console that takes nothing must not undo an unlock. */
 	if (run->lock_fd >= 0)
 		guardian_release(run->env->guardian);
+	if (run->lock_fd >= 0)
+		run_keep_timeline(run);
 	machine_tpm_close(&run->tpm);
 	run_print(run);
 	for (size_t i = 0; i < run->n_jobs; i++)

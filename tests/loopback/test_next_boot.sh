@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
-# next-boot: what will boot instead of what runs. Each answer is held against the boot that follows.
+# next-boot: what will boot instead of what runs. Each answer is held against the boot that follows. And what status tells of the boot.
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
@@ -69,7 +69,7 @@ cap() {
 }
 
 start_kbs ""
-up=$url up_pin=$pin nobody=https://127.0.0.1:1 srk= vtpm=
+up=$url up_pin=$pin nobody=https://127.0.0.1:1 srk='' vtpm=''
 truncate -s 20M root/dev/disk
 cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
 
@@ -158,6 +158,23 @@ check "after the cap as well" all '[ $code = 0 ]' 'row ok sealed'
 boot system
 agent unlock root
 check "and the next boot does" all '[ $code = 0 ]' '[ -e root/mapper/root ]'
+agent status --metrics
+check "metrics: seconds by phase, source, result, cap; nothing yet of the next boot" all '[ $code = 0 ]' '[ "$(tail -n 1 out)" = "# EOF" ]' \
+	'grep -q "^cryptattest_unlock_seconds{phase=\"unseal\"} [0-9]*\.[0-9]*$" out' 'grep -q "^cryptattest_unlock_source{volume=\"root\",source=\"vtpm\"} 1$" out' \
+	'grep -q "^cryptattest_unlock_result{result=\"ok\"} 1$" out' 'grep -q "^cryptattest_cap{state=\"done\"} 1$" out' '! grep -q next_boot out'
+agent next-boot
+agent status --metrics
+check "then what next-boot said" all '[ $code = 0 ]' 'grep -q "^cryptattest_next_boot_ok 1$" out'
+agent status --svg boot.svg
+check "the timeline as a picture" all '[ $code = 0 ]' '[ ! -s out ]' 'grep -q ">unseal</text>" boot.svg' 'grep -q ">root</text>" boot.svg' \
+	'[ "$(stat -c %a root/run/cryptattest/timeline.json)" = 600 ]'
+agent unlock root
+check "a run that finds all open adds nothing to it" all '[ $code = 0 ]' '! grep -q "\"run\":1" root/run/cryptattest/timeline.json'
+agent status --svg boot.svg --metrics
+check "one output at a time: exit 2" all '[ $code = 2 ]' 'grep -q "\[usage\]" err'
+echo broken >root/run/cryptattest/timeline.json
+agent status --metrics
+check "a timeline that is broken is no metric: exit 9" all '[ $code = 9 ]' '[ ! -s out ]' 'grep -q "\[timeline\]" err'
 printf another >root/boot/initrd.img
 agent next-boot
 check "another initrd lies there: exit 8, and which file it is" all '[ $code = 8 ]' \
@@ -231,7 +248,7 @@ mkdir first next
 "$builddir/tests/tools/uki" first "kernel one" || bail "no image"
 "$builddir/tests/tools/uki" next "kernel two" || bail "no image"
 tr -d '\0' <first/cmdline >root/proc/cmdline
-vtpm='signer = /etc/signer.pem\npcr-signature = /etc/sig.json\n' srk=
+vtpm='signer = /etc/signer.pem\npcr-signature = /etc/sig.json\n' srk=''
 conf vtpm
 boot system
 measure first
