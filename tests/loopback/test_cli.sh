@@ -49,10 +49,10 @@ tap() {
 : >problems
 
 # --- options: the word after the colon is a value
-verbs="unlock lock recover cap check document enroll wipe attest evidence explain doctor predict status config"
+verbs="unlock lock recover cap check document enroll wipe attest evidence explain doctor predict next-boot status config"
 all_options="all boot prepare check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
 	source:main document:f kbs-part:f pin-file:f owner-auth-file:f nv-indices force json status-fd:1 timings kernel:f initrd:f cmdline:c uki:f
-	sign:f version:1 remits predicted"
+	sign:f version:1 remits predicted metrics svg:f"
 takes() {
 	case $1 in
 	unlock) echo all boot prepare status-fd timings config ;;
@@ -67,7 +67,8 @@ takes() {
 	explain) echo remits json config ;;
 	doctor) echo json config ;;
 	predict) echo kernel initrd cmdline uki sign version output json config ;;
-	status) echo json config ;;
+	next-boot) echo kernel initrd cmdline uki json config ;;
+	status) echo metrics svg json config ;;
 	config) echo check show crypttab json config ;;
 	esac
 }
@@ -139,7 +140,7 @@ ends 0 "$agent" --version
 tap "words that do not fit together"
 
 for verb in $verbs; do
-	grep -q "^\\\\fBcryptattest $verb\\\\fR" "$man/cryptattest.8" || echo "no $verb in the synopsis" >>problems
+	grep -qF "\fBcryptattest $(echo "$verb" | sed 's/-/\\-/g')\fR" "$man/cryptattest.8" || echo "no $verb in the synopsis" >>problems
 	for option in $(takes "$verb") debug quiet; do
 		grep -q "^\\.BI\\{0,1\\}R\\{0,1\\} .*\\\\-\\\\-$(echo "$option" | sed 's/-/\\\\-/g')" "$man/cryptattest.8" ||
 			echo "--$option of $verb has no entry in cryptattest(8)" >>problems
