@@ -134,3 +134,20 @@ vm_outcomes_manual()
 {
 	sed -n '/BEGIN OUTCOMES/,/END OUTCOMES/p' "$VM_SRC/man/cryptattest.8" | sed -e '1d;$d' -e '/^stranger/d' -e 's/\\-/-/g'
 }
+
+# vm_outcomes_write FILE: makes it the manual's table (VM_UPDATE_MANUAL=1 sh tests/boot.sh vtpm-outcomes).
+vm_outcomes_write()
+{
+	sed 's/-/\\-/g' "$1" >"$1.roff"
+	# The row of a server that is a stranger stays, before the last.
+	awk -v table="$1.roff" '
+		/END OUTCOMES/ { inside = 0; print last }
+		!inside || /^stranger/ { print }
+		/BEGIN OUTCOMES/ {
+			inside = 1
+			for (n = 0; (getline line <table) > 0; last = line)
+				if (n++)
+					print last
+		}
+	' "$VM_SRC/man/cryptattest.8" >"$1.page" && cat "$1.page" >"$VM_SRC/man/cryptattest.8"
+}
