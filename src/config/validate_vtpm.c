@@ -205,8 +205,9 @@ static int check_mode(const struct config *c, const struct config_section *s, co
 		return config_fail(s, "mode", 0, err, "mode = %s needs a [vtpm] section, which says what a sealed secret depends on", mode);
 	if (!v->sealed && !v->interop_unsafe) {
 		config_fail(s, "mode", 0, err, "mode = %s needs sealed, the file of the sealed secret", mode);
-		return err_hint(err, "keyslots of systemd-cryptenroll and clevis open without our audit and cap: they are used only with "
-				     "interop-unsafe = yes; `cryptattest enroll --from` takes them over");
+		return err_hint(err, "sealed = PARTLABEL=esp:/cryptattest/%s.sealed, say; `cryptattest enroll` writes it. Keyslots of "
+				     "systemd-cryptenroll and clevis open without our audit and cap: only with interop-unsafe = yes; "
+				     "`cryptattest enroll --from` takes them over", v->name);
 	}
 	if (!c->vtpm.pcrs && !c->vtpm.signer)
 		return config_fail(vtpm_section(c), NULL, 0, err, "[vtpm] has neither pcrs nor signer: a secret sealed without PCRs opens for any system");
@@ -226,5 +227,12 @@ int config_check_sealed(const struct config *c, const struct config_section *s, 
 		return -1;
 	if (check_interop(c, s, v, err) < 0)
 		return -1;
-	return config_mode_uses_vtpm(v->mode) ? check_mode(c, s, v, err) : 0;
+	if (!config_mode_uses_vtpm(v->mode))
+		return 0;
+	if (check_mode(c, s, v, err) < 0)
+		return -1;
+	if (v->pin && c->profile == PROFILE_CVM)
+		log_warning("%s:%u: [volume %s] pin = yes: on a confidential VM no boot asks for it, the console is the host's; mode = kbs+vtpm is "
+			    "a second factor that needs nobody there", v->file, v->line, v->name);
+	return 0;
 }

@@ -29,7 +29,7 @@ static int check_lockout(struct vtpm *v, struct err **err)
 	if (!l.locked)
 		return 0;
 	err_set(err, ERR_TPM, "tpm-lockout", "the TPM is locked out after %u wrong PINs", l.failed);
-	return err_hint(err, "it takes one more try after %u seconds", l.interval_s), -1;
+	return err_hint(err, "it takes one more try after %u seconds; until then: cryptattest recover VOLUME", l.interval_s), -1;
 }
 
 /* D3: counted before the secret is out, so that no power cut makes a boot free of charge. Once per boot, not per volume. */
@@ -86,7 +86,7 @@ static void hint_tries(struct vtpm *v, struct err **err)
 	if (!err || !text_eq(err_id(*err), "tpm-auth") || tpm_lockout(v->t, &l, NULL) < 0)
 		return;
 	if (l.locked)
-		err_hint(err, "the TPM is locked out now: it takes one more try after %u seconds", l.interval_s);
+		err_hint(err, "the TPM is locked out now: it takes one more try after %u seconds; until then: cryptattest recover VOLUME", l.interval_s);
 	else
 		err_hint(err, "%u of %u tries are left", l.failed < l.max_tries ? l.max_tries - l.failed : 0, l.max_tries);
 }
