@@ -53,6 +53,17 @@ static bool worth_more_time(const struct err *why)
 	return c == ERR_UNREACHABLE || c == ERR_INDETERMINATE || (c == ERR_TIMEOUT && !clock_cancelled());
 }
 
+/* A job that ended. A refusal bars the vTPM for this boot, also for who comes after a run that is killed while other volumes wait. */
+static void give_up(struct run *run, struct job *job, struct err *why)
+{
+	_cleanup_err_ struct err *e = NULL;
+	bool refused = err_class(why) == ERR_REFUSED;
+
+	job_fail(job, why);
+	if (refused && run_record(run, "running", 0, &e) < 0)
+		log_warning("status record: %s", err_message(e));
+}
+
 /* What ends it for every job that waits for this source: they fail with a copy of the same error, fall back, or wait on. Takes why. */
 static void end_for_all(struct run *run, const char *source, const char *step, uint64_t since_ns, enum patience p, struct err *why)
 {
@@ -65,7 +76,7 @@ static void end_for_all(struct run *run, const char *source, const char *step, u
 		if (may_fall_back(job, why))
 			fall_back(run, job, since_ns, copy_of(why));
 		else if (p == UNTIL_DEADLINE || !worth_more_time(why))
-			job_fail(job, copy_of(why));
+			give_up(run, job, copy_of(why));
 	}
 	err_free(why);
 }
@@ -162,7 +173,7 @@ static void acquire_all(struct run *run, const char *source, struct key_source *
 			end_for_all(run, source, "secret", since_ns, p, err);
 			return;
 		}
-		job_fail(job, err);
+		give_up(run, job, err);
 	}
 }
 

@@ -86,4 +86,24 @@ meets reachable
 config now kbs-or-vtpm
 run now unlock root
 check "the broker may change its mind" eval '[ $code = 0 ] && is_open kbs'
+# Killed while another volume waits for a broker of its own: what was decided before that is on record.
+meets refusing
+config now kbs-or-vtpm
+cp root/dev/disk root/dev/disk2
+printf '[kbs other]\nurl = https://127.0.0.1:1\npin = %s\n[volume z]\ndevice = /dev/disk2\nsecret = other:default/vm/z\n' "$pin" >>root/etc/now.conf
+boot
+"$agent" unlock --all --config /etc/now.conf >out 2>err </dev/null &
+victim=$!
+tries=0
+until grep -qs "\"state\":\"refused\"" $record || [ $tries -ge 100 ]; do
+	tries=$((tries + 1))
+	sleep 0.05
+done
+kill -KILL $victim
+wait $victim 2>/dev/null
+meets unreachable
+config now kbs-or-vtpm
+run now unlock root
+check "a refusal outlives a run that was killed" eval '[ $code = 4 ] && nothing_open && grep -qF "[refused-earlier]" err'
+rm root/dev/disk2
 plan $count
