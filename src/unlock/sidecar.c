@@ -131,7 +131,8 @@ int sidecar_read(const struct unlock_env *env, const struct config_volume *v, st
 	fd = open_file(v, dir);
 	if (fd < 0 && errno == ENOENT) {
 		unreadable(err, v, ENOENT, "there is no sealed secret");
-		return err_hint(err, "make one: cryptattest enroll %s --source=vtpm", v->name);
+		return err_hint(err, "make one: cryptattest enroll %s --source=vtpm (at boot, cryptattest recover %s comes first)", v->name,
+				v->name);
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return unreadable(err, v, errno, "cannot be opened");

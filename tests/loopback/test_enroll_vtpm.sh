@@ -368,6 +368,24 @@ check "wipe: an index that is somebody else's" all '[ $code = 8 ]' 'grep -q "\[n
 tpm2_nvundefine 0x01800012 -C o 2>/dev/null || bail "no index"
 vtpm=
 
+# --- the example for servers as it is shipped, by the steps of cryptattest(8) for machines without an event log
+fresh
+boot system
+cap
+sed 's|PARTLABEL=root-crypt|/dev/disk|; s|PARTLABEL=esp:|/boot|; s/^pcrs = .*/pcrs = 4 9/' "$TOP_SRCDIR/contrib/examples/bare-metal.conf" >root/etc/test.conf
+enroll
+check "bare-metal.conf: both lines are printed, nothing is changed" all 'refused 2 srk-name' 'grep -q "vk-id = [0-9a-f]\{64\}" err'
+sed -i "s/^# srk-name = .*/$(sed -n 's/.*\(srk-name = 000b[0-9a-f]*\).*/\1/p' err)/; s/^# vk-id = .*/$(sed -n 's/.*\(vk-id = [0-9a-f]*\).*/\1/p' err)/" root/etc/test.conf
+boot image
+agent unlock root
+check "the first boot of the new image is opened by hand" all '[ $code = 8 ]' 'grep -q "\[sealed-absent\].*recover root" err'
+agent recover root --key-file pass
+enroll
+check "and sealed for" all '[ $code = 0 ]' '! grep -q warning: err' '[ -s root/boot/cryptattest/root.sealed ]'
+boot image
+agent unlock root
+check "the second opens by itself" all '[ $code = 0 ]' '[ -e root/mapper/root ]'
+
 # --- killed: the older sealed file works until the new one does, and no keyslot stays whose secret is lost
 conf vtpm "vk-id = $vk"
 fresh
