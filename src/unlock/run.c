@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "unlock/exitcode.h"
+#include "unlock/failure.h"
 #include "unlock/guardian.h"
 #include "unlock/handout.h"
 #include "unlock/preflight.h"
@@ -312,6 +313,9 @@ static void end(struct run *run, int code)
 		run_keep_timeline(run);
 	machine_tpm_close(&run->tpm);
 	run_print(run);
+	/* Without the lock nothing was tried: another run is at it, or the configuration has no volume. */
+	if (run->opt->boot && !run->opt->key && code != EXIT_OK && run->lock_fd >= 0)
+		failure_report(run, code);
 	for (size_t i = 0; i < run->n_jobs; i++)
 		job_clear(&run->jobs[i]);
 	free(run->jobs);
