@@ -5,9 +5,10 @@
 #include "unlock/exitcode.h"
 
 static const struct verb v_unlock = {
-	"unlock", "[VOLUME...|--all]", "open volumes: evidence, key broker, checks, mapping",
-	"Copies and audits each volume's header before any packet leaves, proves this machine to the key broker, opens\n"
-	"the volume under a private name, reads the kernel's table back, and only then publishes /dev/mapper/VOLUME.\n"
+	"unlock", "[VOLUME...|--all]", "open volumes: key broker or TPM, checks, mapping, cap",
+	"Copies and audits each volume's header before any packet leaves, proves this machine to the key broker, or has the\n"
+	"TPM unseal, as the volume's mode says, opens the volume under a private name, reads the kernel's table back, closes the\n"
+	"door (see cap), and only then publishes /dev/mapper/VOLUME.\n"
 	"A volume that is open already and was opened by us in this boot is a success.\n\n"
 	"  cryptattest unlock root --timings\n"
 	"  cryptattest unlock --all --boot          what the initramfs calls",
@@ -26,7 +27,7 @@ static const struct verb v_lock = { "lock", "VOLUME", "close a volume that we op
 				    false, false, cmd_lock };
 static const struct verb v_recover = {
 	"recover", "VOLUME", "open a volume by hand with a passphrase",
-	"The same checks as unlock, but the passphrase comes from standard input or a key file. On a confidential VM the\n"
+	"The same checks as unlock, but the passphrase comes from standard input, the terminal or a key file. On a confidential VM the\n"
 	"console belongs to the host: type a passphrase only over a channel that you trust, such as ssh.\n\n"
 	"  cryptattest recover root < passphrase\n"
 	"  cryptattest recover root --key-file /root/escrow.key",
