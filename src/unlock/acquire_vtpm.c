@@ -213,7 +213,9 @@ void fall_back(struct run *run, struct job *job, uint64_t since_ns, struct err *
 		job_fail(job, TAKE_PTR(broker));
 		return;
 	}
-	log_info("%s: %s; trying the secret sealed to this machine's TPM", job->conf->name, err_message(why));
+	/* Its "deadline" was fallback-after; the volume's own has not passed. */
+	log_info("%s: %s%s; trying the secret sealed to this machine's TPM", job->conf->name,
+		 err_class(why) == ERR_UNREACHABLE ? "no broker within fallback-after: " : "", err_message(why));
 	note_fallback(job, since_ns, why);
 	if (open_sealed(run, job, true, &err) == 0)
 		return;
