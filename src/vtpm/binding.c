@@ -76,8 +76,11 @@ static int find_persistent(struct tpm *t, const struct wanted *w, struct tpm_loa
 	uint32_t next = HANDLE_PERSISTENT_FIRST;
 	TPMI_YES_NO more = TPM2_YES;
 
-	if (try_handle(t, w, w->first, ret, ret_found, err) < 0 || *ret_found)
-		return *ret_found ? 0 : -1;
+	*ret_found = false;
+	if (try_handle(t, w, w->first, ret, ret_found, err) < 0)
+		return -1;
+	if (*ret_found)
+		return 0;
 	for (unsigned int seen = 0; more == TPM2_YES && seen < PERSISTENT_MAX;) {
 		_cleanup_esys_ TPMS_CAPABILITY_DATA *data = NULL;
 		TSS2_RC rc = TPM_CALL(t, Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, next, 32,
