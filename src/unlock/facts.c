@@ -80,7 +80,8 @@ bool facts_in_initrd(const struct unlock_env *env)
 	/* dracut and systemd say so with this file; initramfs-tools is known by its root being the initramfs itself. */
 	if (faccessat(env->root_fd, "etc/initrd-release", F_OK, 0) == 0)
 		return true;
-	if (fstatfs(env->root_fd, &fs) < 0)
+	/* A system may run from a tmpfs as well, but only an initramfs has what the kernel starts first. */
+	if (faccessat(env->root_fd, "init", F_OK, AT_SYMLINK_NOFOLLOW) < 0 || fstatfs(env->root_fd, &fs) < 0)
 		return false;
 	return fs.f_type == (__typeof__(fs.f_type))RAMFS_MAGIC || fs.f_type == (__typeof__(fs.f_type))TMPFS_MAGIC;
 }

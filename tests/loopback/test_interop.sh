@@ -109,7 +109,7 @@ if with_systemd; then
 	conf 7 "$unsafe" "pin = yes"
 	unlock
 	check "systemd, PIN: no terminal" refused 2 prompt
-	if command -v script >/dev/null; then
+	if script -qec true /dev/null >/dev/null 2>&1; then
 		typed 4711-0815
 		check "systemd, PIN: opens" opened systemd-tpm2
 		boot

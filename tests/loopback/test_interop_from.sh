@@ -81,7 +81,7 @@ conf 7 "$unsafe"
 boot
 unlock
 check "systemd 257's form, under the storage primary: opens" opened systemd-tpm2
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1; then
 	later 2580 'fixedtpm|fixedparent'
 	conf 7 "$unsafe" "pin = yes"
 	boot
