@@ -33,6 +33,7 @@ power_cycle() {
 	tpm2_dictionarylockout -c >/dev/null 2>&1 && tpm2_dictionarylockout -s -n 100 -t 10 -l 10 >/dev/null 2>&1 || bail "no lockout parameters"
 }
 # boot [SYSTEM]
+# shellcheck disable=SC2120 # some scripts pass arguments
 boot() {
 	power_cycle
 	tpm2_pcrextend "4:sha256=$(sha loader)" "7:sha256=$(sha keys)" "9:sha256=$(sha "${1:-system}")" "11:sha256=$(sha "uki ${1:-system}")" || bail "no PCRs"

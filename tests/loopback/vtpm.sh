@@ -41,6 +41,7 @@ measure() { # PCR WORD
 	tpm2_pcrextend "$1:sha256=$(sha "$2"),sha384=$(printf '%s' "$2" | sha384sum | cut -d' ' -f1)" || bail "no PCRs"
 }
 # boot [KERNEL]: registers and /run as at power-on, then what a loader would measure
+# shellcheck disable=SC2120 # some scripts pass arguments
 boot() {
 	swtpm_reboot || bail "no swtpm"
 	rm -rf root/run root/mapper
