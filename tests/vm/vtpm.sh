@@ -112,7 +112,7 @@ vm_outcomes_seen()
 	for vm_mode in $VM_OUTCOME_MODES; do
 		sed -n '/^status json:/,$p' "$2" | tr -d '\n' | sed 's/{"name"/\n&/g' | grep "^{\"name\": *\"$(vm_outcome_name "$vm_mode")\"" |
 			sed -e 's/.*"state": *"open".*"source": *"\([^ "]*\).*/0 \1/' -e 's/.*"class": *"\([^"]*\)".*/\1/' \
-				-e 's/^refused$/4/' -e 's/^\(indeterminate\|unreachable\)$/5/' -e "s/^/$vm_mode $1 /"
+				-e 's/^refused$/4/' -e 's/^\(indeterminate\|unreachable\|timeout\)$/5/' -e "s/^/$vm_mode $1 /"
 	done
 }
 
