@@ -5,9 +5,7 @@
 # vtpm-fallback takes three boots. tests/demo.sh is "success" and "wrong-measurement" once more.
 VM_CASES="stock vtpm-fallback two-volumes other-server server-down null-cipher tdx kernel-6.1"
 VM_CASES_FULL="success wrong-measurement foreign-root null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
-	preflight root-by-uuid duplicate-uuid packaged dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
-	dracut-plain-foreign-root crypttab-keyscript crypttab-keyscript-refused dracut-socket dracut-socket-refused
-	vtpm-killed vtpm-outcomes data-volume"
+	preflight root-by-uuid duplicate-uuid packaged crypttab-keyscript crypttab-keyscript-refused vtpm-killed vtpm-outcomes data-volume"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
 # scripts open it: so the attack is real.
@@ -349,89 +347,6 @@ case_packaged()
 	cp "$CASE_DIR/console.txt" "$VM_LOGS/packaged-console.txt"
 }
 
-# --- dracut ----------------------------------------------------------------------------------------------------------------------
-
-# opened_by_dracut IMAGE WORD...: the whole path, with further words on the kernel command line.
-opened_by_dracut()
-{
-	tee snp
-	image=$1
-	shift
-	machine 6.12 "$image" -- "$@"
-	server "$(rule snp default/test/root)"
-	VM_SECONDS=200
-	launch root.img
-	expect_root
-	expect_opened root kbs
-	expect_server 1 'released default/test/root'
-	expect_no_console 'enter passphrase'
-}
-
-# The broker refuses; nobody is asked, nothing is mounted, the machine goes off.
-refused_by_dracut()
-{
-	tee snp
-	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
-	server "$(rule snp default/test/root)"
-	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root" init=/bin/sh
-	VM_SECONDS=200
-	launch root.img
-	expect_no_root
-	expect_no_console 'enter passphrase'
-	expect_no_console 'emergency mode'
-	expect_exit 4
-	expect_server 0 'released default'
-}
-
-foreign_root_by_dracut()
-{
-	tee snp
-	with_config preflight-warn.conf "$1"
-	machine 6.12 initrd -- ip=dhcp rd.neednet=1 root=/dev/vdb
-	server "$(rule snp default/test/root)"
-	VM_SECONDS=200
-	launch root.img plain-root.img
-	expect_no_root
-	expect_console 'cryptattest: the root file system is on /dev/vdb'
-	expect_console 'reboot: Power down'
-}
-
-case_dracut_systemd()
-{
-	title "$1" "dracut with systemd: unit before systemd-cryptsetup@, systemd-networkd" || return 0
-	opened_by_dracut initrd-dracut-systemd ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
-}
-
-case_dracut_plain()
-{
-	title "$1" "dracut without systemd: job beside the initqueue, network-legacy" || return 0
-	opened_by_dracut initrd-dracut-plain ip=dhcp
-}
-
-case_dracut_systemd_refused()
-{
-	title "$1" "dracut with systemd: refused, nobody asks, machine off" || return 0
-	refused_by_dracut initrd-dracut-systemd
-}
-
-case_dracut_plain_refused()
-{
-	title "$1" "dracut without systemd: refused, nobody asks, machine off" || return 0
-	refused_by_dracut initrd-dracut-plain
-}
-
-case_dracut_systemd_foreign_root()
-{
-	title "$1" "dracut with systemd: root= is the host's own disk: not mounted" || return 0
-	foreign_root_by_dracut initrd-dracut-systemd
-}
-
-case_dracut_plain_foreign_root()
-{
-	title "$1" "dracut without systemd: root= is the host's own disk: not mounted" || return 0
-	foreign_root_by_dracut initrd-dracut-plain
-}
-
 # --- passphrases for stock tools (opener = crypttab) -----------------------------------------------------------------------------
 
 case_crypttab_keyscript()
@@ -458,39 +373,6 @@ case_crypttab_keyscript_refused()
 	machine 6.12 initrd-keyscript -- init=/bin/sh
 	launch root.img
 	expect_no_root
-	expect_exit 4
-	expect_server 0 'released default'
-}
-
-socket_words="ip=dhcp rd.neednet=1 rd.luks.name=$VM_UUID_ROOT=root rd.luks.key=$VM_UUID_ROOT=/run/cryptattest/key.sock"
-socket_words="$socket_words rd.luks.options=$VM_UUID_ROOT=header=/run/cryptattest/header/root,tries=1"
-
-case_dracut_socket()
-{
-	title "$1" "dracut with systemd: systemd-cryptsetup opens the audited header with the socket's passphrase" || return 0
-	# shellcheck disable=SC2086 # words
-	tee snp && machine 6.12 initrd-dracut-socket -- $socket_words
-	server "$(rule snp default/test/root)"
-	VM_SECONDS=200
-	launch root.img
-	expect_root
-	expect_console 'root: header audited'
-	expect_console 'root: passphrase handed out'
-	expect_server 1 'released default/test/root'
-}
-
-case_dracut_socket_refused()
-{
-	title "$1" "dracut with systemd, socket: refused, nobody asks, machine off" || return 0
-	# shellcheck disable=SC2086 # words
-	tee snp && machine 6.12 initrd-dracut-socket -- $socket_words
-	server "$(rule snp default/test/root)"
-	# shellcheck disable=SC2086 # words
-	machine 6.12 initrd-dracut-socket -- $socket_words init=/bin/sh
-	VM_SECONDS=200
-	launch root.img
-	expect_no_root
-	expect_no_console 'emergency mode'
 	expect_exit 4
 	expect_server 0 'released default'
 }
@@ -624,3 +506,8 @@ case_data_volume()
 	expect_server 2 attested
 	expect_server 1 'released default/test/data'
 }
+
+# Those of one kind are in files of their own, which add to the list.
+for vm_file in "$VM_SRC"/tests/vm/cases-*.sh; do
+	. "$vm_file"
+done
