@@ -171,6 +171,33 @@ layer_scripts()
 		"$OUT/build/dracut/module-setup.sh" "$OUT/build/systemd/cryptattest-generator"; do
 		one "scripts/${script#"$OUT/build/"}" shellcheck -S warning -e SC1091,SC2034,SC2154,SC2174 "$script"
 	done
+	for unit in "$OUT"/build/systemd/cryptattest*.service "$OUT"/build/systemd/*.socket "$OUT/build/dracut/cryptattest-initrd.service"; do
+		one "scripts/${unit##*/}" unit_is_sound "$unit"
+	done
+}
+
+# systemd finds nothing wrong with a unit as it is installed, next to its own units; the manual has the pages that it names.
+unit_is_sound()
+{
+	set -e
+	root=$OUT/units
+	mkdir -p "$root/usr/lib/systemd/system" "$root/bin"
+	cp -R "$OUT/root/usr/sbin" "$root/usr/"
+	cp /bin/sh /bin/kill "$root/bin/"
+	cp -a /lib/systemd/system/. "$OUT/root/usr/lib/systemd/system/." "$1" "$root/usr/lib/systemd/system/"
+	unit=${1##*/}
+	complaints=$(systemd-analyze verify --root="$root" --man=no --generators=no "$(echo "$unit" | sed 's/@\./@x./')" 2>&1) || {
+		echo "$complaints"
+		return 1
+	}
+	echo "$complaints"
+	[ -z "$complaints" ] || return 1
+	sed -n 's/^Documentation=//p' "$1" | tr ' ' '\n' | sed -n 's/^man:\(.*\)(\([0-9]\))$/\1.\2/p' | while read -r page; do
+		[ -e "man/$page" ] || [ -e "$OUT/build/man/$page" ] || {
+			echo "$unit: no page $page"
+			exit 1
+		}
+	done
 }
 
 # man writes to standard error what groff dislikes; a page without a complaint is silent.

@@ -509,5 +509,6 @@ case_data_volume()
 
 # Those of one kind are in files of their own, which add to the list.
 for vm_file in "$VM_SRC"/tests/vm/cases-*.sh; do
+	# shellcheck disable=SC1090 # by pattern
 	. "$vm_file"
 done
