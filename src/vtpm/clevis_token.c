@@ -117,7 +117,7 @@ static int take_header(const char *text, size_t len, struct foreign_token *k, st
 {
 	_cleanup_json_ json_t *header = NULL;
 	struct err *cause = NULL;
-	const json_t *pin;
+	const json_t *pin = NULL;
 
 	if (json_parse(text, len, HEADER_MAX, false, &header, &cause) < 0)
 		return wire_err(err, "foreign-token", cause, "header of the JWE");
