@@ -97,21 +97,56 @@ int cmd_lock(struct cli *cli)
 	return EXIT_OK;
 }
 
+static const char *cap_words(const char *state, bool now)
+{
+	return text_eq(state, "off")  ? "off by configuration" :
+	       text_eq(state, "none") ? "none: this machine has no run-time register that could be capped" :
+	       now		      ? "done: no sealed secret can be unsealed until the next boot" :
+					"was in place already";
+}
+
+/* A mistake in a file must not leave the door open: every register that the files can mean is closed, and the mistake is the result. Takes
+ * why. A register that stays open is the graver of the two. */
+static int cap_without_config(struct cli *cli, struct err *why)
+{
+	const struct config_options where = { .root_fd = cli->root_fd, .path = cli->opts.config };
+	uint32_t pcrs = 0;
+	const char *state = "";
+	struct err *err = NULL;
+	bool now = false, any = false;
+
+	if (config_salvage(&where, &cli->config, &pcrs, &err) < 0) {
+		cli_fail(err);
+		return cli_fail(why);
+	}
+	for (int i = 0; i < 32; i++) {
+		struct unlock_env env = cli_env(cli);
+
+		if (!(pcrs >> i & 1))
+			continue;
+		cli->config->vtpm.cap_pcr = i;
+		if (unlock_cap(&env, &state, &now, &err) < 0) {
+			cli_fail(why);
+			return cli_fail(err);
+		}
+		any |= now;
+	}
+	log_error("cap: the configuration cannot be read; capped without it: %s", cap_words(state, any));
+	return cli_fail(why);
+}
+
 int cmd_cap(struct cli *cli)
 {
 	struct unlock_env env;
-	const char *word = "";
+	const char *state = "";
 	struct err *err = NULL;
 	bool now = false;
 
 	if (cli_need_config(cli, &err) < 0)
-		return cli_fail(err);
+		return cap_without_config(cli, err);
 	env = cli_env(cli);
-	if (unlock_cap(&env, &word, &now, &err) < 0)
+	if (unlock_cap(&env, &state, &now, &err) < 0)
 		return cli_fail(err);
-	log_info("cap: %s", text_eq(word, "off")    ? "off by configuration" :
-			    text_eq(word, "none")   ? "none: this machine has no run-time register that could be capped" :
-			    now			    ? "done: no sealed secret can be unsealed until the next boot" :
-						      "was in place already");
+	log_info("cap: %s", cap_words(state, now));
 	return EXIT_OK;
 }

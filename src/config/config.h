@@ -122,6 +122,10 @@ struct config_options {
 /* Vendor defaults (VENDORCONFDIR/cryptattest.conf), then SYSCONFDIR/cryptattest/cryptattest.conf and conf.d/NAME.conf in name
  * order. ERR_CONFIG with file:line; warnings go to log. */
 int config_load(const struct config_options *options, struct config **ret, struct err **err);
+/* For the cap alone, when config_load() failed: defaults, [vtpm] cap-rtmr as far as it can be read, and in *ret_cap_pcrs every cap-pcr that
+ * stands anywhere in the same files, or the default one when none does or one is not readable. What is shut by mistake opens at the next
+ * boot; what is left open by mistake does not. ERR_NOMEM. */
+int config_salvage(const struct config_options *options, struct config **ret, uint32_t *ret_cap_pcrs, struct err **err);
 void config_free(struct config *c); /* takes NULL */
 const struct config_volume *config_find_volume(const struct config *c, const char *name);
 /* ERR_CONFIG "volume-unknown", with the nearest name. */

@@ -20,6 +20,7 @@ struct loader {
 	int root_fd;
 	struct config *config;
 	unsigned int file_no;
+	uint32_t *cap_pcrs; /* config_salvage(): nothing else is looked for, and no error ends it */
 };
 
 /* An absolute path starts at the root we were given, a relative one (only --config has those) at the working directory. */
@@ -54,6 +55,10 @@ static int load_file(struct loader *l, const char *path, bool must, struct err *
 			err_nomem(err);
 		err_free(why);
 		return -1;
+	}
+	if (l->cap_pcrs) {
+		config_salvage_text(l->config, text, len, l->cap_pcrs);
+		return 1;
 	}
 	return config_parse_text(l->config, path, ++l->file_no, text, len, err) < 0 ? -1 : 1;
 }
@@ -113,9 +118,9 @@ static int load_dir(struct loader *l, const char *path, struct err **err)
 	if (!main_file || !dropins)
 		return err_nomem(err);
 	n = load_file(l, main_file, false, err);
-	if (n < 0 || list_dropins(l, dropins, &names, err) < 0)
+	if ((n < 0 && !l->cap_pcrs) || list_dropins(l, dropins, &names, err) < 0)
 		return -1;
-	for (size_t i = 0; r >= 0 && names && names[i]; i++, n++) {
+	for (size_t i = 0; (r >= 0 || l->cap_pcrs) && names && names[i]; i++, n++) {
 		_cleanup_free_ char *file = text_printf("%s/%s", dropins, names[i]);
 
 		r = file ? load_file(l, file, true, err) : err_nomem(err);
@@ -203,22 +208,39 @@ static void free_configp(struct config **c)
 	config_free(*c);
 }
 
+static int load_all(struct loader *l, const struct config_options *options, struct err **err)
+{
+	int r;
+
+	if (options->path)
+		return load_given(l, options->path, err);
+	r = load_file(l, VENDORCONFDIR "/cryptattest.conf", false, err);
+	return r >= 0 || l->cap_pcrs ? load_dir(l, SYSCONFDIR "/cryptattest", err) : r;
+}
+
+int config_salvage(const struct config_options *options, struct config **ret, uint32_t *ret_cap_pcrs, struct err **err)
+{
+	_cleanup_(free_configp) struct config *c = config_new();
+	_cleanup_err_ struct err *ignored = NULL;
+	uint32_t pcrs = 0;
+	struct loader l = { .root_fd = options->root_fd, .config = c, .cap_pcrs = &pcrs };
+
+	if (!c)
+		return err_nomem(err);
+	load_all(&l, options, &ignored);
+	*ret_cap_pcrs = pcrs ? pcrs : UINT32_C(1) << c->vtpm.cap_pcr;
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
 int config_load(const struct config_options *options, struct config **ret, struct err **err)
 {
 	_cleanup_(free_configp) struct config *c = config_new();
 	struct loader l = { .root_fd = options->root_fd, .config = c };
-	int r;
 
 	if (!c)
 		return err_nomem(err);
-	if (options->path) {
-		r = load_given(&l, options->path, err);
-	} else {
-		r = load_file(&l, VENDORCONFDIR "/cryptattest.conf", false, err);
-		if (r >= 0)
-			r = load_dir(&l, SYSCONFDIR "/cryptattest", err);
-	}
-	if (r < 0 || config_validate(c, options->allow_http, err) < 0 || load_named_files(&l, err) < 0)
+	if (load_all(&l, options, err) < 0 || config_validate(c, options->allow_http, err) < 0 || load_named_files(&l, err) < 0)
 		return -1;
 	*ret = TAKE_PTR(c);
 	return 0;

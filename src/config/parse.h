@@ -27,6 +27,8 @@ struct config_section {
 struct config *config_new(void);
 /* Adds one file's text; file_no counts files from 1. ERR_CONFIG with file:line. */
 int config_parse_text(struct config *c, const char *file, unsigned int file_no, const char *text, size_t len, struct err **err);
+/* salvage.c: one file's share of config_salvage(). */
+void config_salvage_text(struct config *c, const char *text, size_t len, uint32_t *cap_pcrs);
 /* Everything that needs the whole configuration: what is missing, what does not go together. Splits `secret`. */
 int config_validate(struct config *c, bool allow_http, struct err **err);
 

@@ -39,6 +39,32 @@ extend14 "cryptattest:cap:v1\n-\n"
 extend14 "cryptattest:outcome:v1 none\n"
 check "cap alone: no volume, outcome none" eval '[ $code = 0 ] && same_as_14 && grep -q "\"cap\":\"done\"" $record'
 boot
+printf '[agent]\nnonsense\n' >root/etc/broken.conf
+run broken cap
+extend14 "cryptattest:cap:v1\n-\n"
+extend14 "cryptattest:outcome:v1 none\n"
+check "a configuration with an error: capped all the same, exit 2" eval '[ $code = 2 ] && same_as_14 && grep -q "\"cap\":\"done\"" $record &&
+	grep -q "capped without it: done" err && tail -n 1 err | grep -q "broken.conf:2"'
+before=$(pcr sha256:15)
+run broken cap
+check "and no second time" eval '[ $code = 2 ] && [ "$(pcr sha256:15)" = "$before" ] && grep -q "was in place already" err'
+boot
+mkdir -p root/etc/broken/conf.d
+printf '[agent]\ndeadline = soon\ncap = off\n[vtpm]\ncap-pcr = 13\n' >root/etc/broken/cryptattest.conf
+printf '[vtpmm]\n cap-pcr =14\n' >root/etc/broken/conf.d/a.conf
+timeout 60 "$agent" cap --config /etc/broken >out 2>err
+code=$?
+check "every register that the files can mean" eval '[ $code = 2 ] && zero sha256:15 && ! zero sha256:13 && ! zero sha384:13 && ! zero sha256:14'
+boot
+echo 'cap-pcr = 1x' >>root/etc/broken/conf.d/a.conf
+timeout 60 "$agent" cap --config /etc/broken >out 2>err
+code=$?
+check "and the default one when a line cannot be read" eval '[ $code = 2 ] && ! zero sha256:15 && ! zero sha256:13'
+boot
+timeout 60 "$agent" cap --config /etc/no-such.conf >out 2>err
+code=$?
+check "no such configuration: capped, exit 2" eval '[ $code = 2 ] && ! zero sha256:15'
+boot
 run vtpm recover root --key-file kbs.pass
 extend14 "cryptattest:cap:v1\nroot $uuid $vk_id\n"
 extend14 "cryptattest:outcome:v1 recover\n"
@@ -68,6 +94,8 @@ check "a TPM that is there and does not answer: exit 12, nothing public, one lin
 	eval '[ $code = 12 ] && nothing_open && [ "$(wc -l <err)" = 1 ] && grep -q "\"cap\":\"failed\"" $record'
 run now cap
 check "and so says cap" eval '[ $code = 12 ] && [ "$(wc -l <err)" = 1 ]'
+run broken cap
+check "which is graver than a configuration with an error: exit 12" eval '[ $code = 12 ] && grep -q "broken.conf:2" err'
 mv root/dev/tpm-swtpm away
 config required kbs
 sed -i 's/^\[agent\]/&\ncap = required/' root/etc/required.conf
