@@ -105,6 +105,14 @@ static bool needs_evidence(const struct config *c)
 	return false;
 }
 
+bool doctor_uses_broker(const struct config *c, const struct config_kbs *k)
+{
+	for (struct config_volume **v = c->volumes; v && *v; v++)
+		if (config_mode_uses_kbs((*v)->mode) && text_eq((*v)->source_name, k->name))
+			return true;
+	return false;
+}
+
 void doctor_tee(const struct unlock_env *env, struct doctor *d)
 {
 	struct tee_env te = { .root_fd = env->root_fd, .may_mount = false };

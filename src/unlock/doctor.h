@@ -47,6 +47,8 @@ void doctor_add(struct doctor *d, const char *id, const char *subject, enum doct
 void doctor_add_err(struct doctor *d, const char *id, const char *subject, enum doctor_status status, struct err *err);
 void doctor_tee(const struct unlock_env *env, struct doctor *d);
 void doctor_tpm(const struct unlock_env *env, struct doctor *d);
+/* Does a volume that opens by itself ask it? */
+bool doctor_uses_broker(const struct config *c, const struct config_kbs *k);
 /* The layers to every address of one broker: rows dns, tcp, tls, kbs. */
 void doctor_broker(const struct unlock_env *env, const struct config_kbs *k, struct doctor *d);
 void doctor_net(const struct unlock_env *env, struct doctor *d);

@@ -88,7 +88,11 @@ static void check_modules(const struct unlock_env *env, struct doctor *d)
 
 static void check_resolver(const struct unlock_env *env, struct doctor *d)
 {
-	if (!env->config->kbs || !*env->config->kbs)
+	bool needed = false;
+
+	for (struct config_kbs **k = env->config->kbs; k && *k; k++)
+		needed |= doctor_uses_broker(env->config, *k);
+	if (!needed)
 		return;
 	if (faccessat(env->root_fd, "etc/resolv.conf", F_OK, 0) == 0)
 		doctor_add(d, "image", "/etc/resolv.conf", DOCTOR_OK, NULL, "there");
@@ -100,7 +104,8 @@ static void check_resolver(const struct unlock_env *env, struct doctor *d)
 static void check_anchors(const struct unlock_env *env, struct doctor *d)
 {
 	for (struct config_kbs **k = env->config->kbs; k && *k; k++)
-		doctor_add(d, "image", (*k)->name, DOCTOR_OK, NULL, "trust in the image: %zu pin%s%s%s", strv_len((*k)->pins),
+		if (doctor_uses_broker(env->config, *k))
+			doctor_add(d, "image", (*k)->name, DOCTOR_OK, NULL, "trust in the image: %zu pin%s%s%s", strv_len((*k)->pins),
 			   strv_len((*k)->pins) == 1 ? "" : "s", (*k)->ca ? ", CA " : "", (*k)->ca ? (*k)->ca : "");
 }
 

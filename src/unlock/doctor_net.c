@@ -169,11 +169,18 @@ void doctor_broker(const struct unlock_env *env, const struct config_kbs *k, str
 
 void doctor_net(const struct unlock_env *env, struct doctor *d)
 {
-	if (!env->config->kbs || !*env->config->kbs) {
-		doctor_add(d, "link", NULL, DOCTOR_SKIP, NULL, "no key broker is configured: no network is needed");
-		return;
-	}
-	check_local(d);
-	for (struct config_kbs **k = env->config->kbs; *k; k++)
-		doctor_broker(env, *k, d);
+	bool needed = false;
+
+	for (struct config_kbs **k = env->config->kbs; k && *k; k++)
+		needed |= doctor_uses_broker(env->config, *k);
+	if (needed)
+		check_local(d);
+	else
+		doctor_add(d, "link", NULL, DOCTOR_SKIP, NULL, "no volume asks a key broker: no network is needed");
+	for (struct config_kbs **k = env->config->kbs; k && *k; k++)
+		if (doctor_uses_broker(env->config, *k))
+			doctor_broker(env, *k, d);
+		else
+			doctor_add(d, "kbs", (*k)->name, DOCTOR_SKIP, NULL, "not asked: no volume uses [kbs %s]; `cryptattest attest --source %s` asks it",
+				   (*k)->name, (*k)->name);
 }

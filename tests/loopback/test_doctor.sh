@@ -57,6 +57,14 @@ check "another server than the configured one: exit 10" all '[ $code = 10 ]' 'ro
 kbs_conf https://127.0.0.1:1 "$pin"
 agent doctor
 check "nobody listens: exit 5" all '[ $code = 5 ]' 'row ok dns' 'row fail tcp "to do: "' 'row skip tls' 'row skip kbs'
+kbs_conf "$url" "$pin"
+printf '[kbs spare]\nurl = https://127.0.0.1:1\npin = %s\n' "$pin" >>root/etc/test.conf
+agent doctor
+check "a broker that no volume uses is not asked" all '[ $code = 0 ]' 'row ok kbs "answers the first step"' 'row skip kbs "spare: not asked: no volume uses"' \
+	'! grep -q 127.0.0.1:1: out'
+sed -i 's/^secret = .*/mode = manual/' root/etc/test.conf
+agent doctor
+check "nor is one of a volume that is opened by hand" all '[ $code = 0 ]' 'row skip link "no network is needed"' 'row skip kbs "main: not asked"' '! row ok kbs'
 printf '[kbs main]\nurl = ftp://x\n' >root/etc/test.conf
 agent doctor
 check "a configuration with an error is the first finding: exit 2" all '[ $code = 2 ]' 'row fail config "test.conf:2"' '[ "$(wc -l <out)" = 2 ]'
@@ -259,6 +267,7 @@ check "and opens when it is, the sealed file untouched" all '[ $code = 0 ]' '[ -
 
 # --- inside an initramfs
 : >root/etc/initrd-release
+conf kbs-or-vtpm
 agent doctor
 check "an image without the kernel module" all 'row fail image "no kernel module for encrypted volumes"' 'row warn image /etc/resolv.conf'
 mkdir -p "root/lib/modules/$(uname -r)"
