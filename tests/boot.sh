@@ -5,6 +5,7 @@
 #
 #	sh tests/boot.sh			the hook's tests and the cases that tests/all.sh runs
 #	sh tests/boot.sh --full			the longer list of cases
+#	sh tests/boot.sh hook			the hook's tests alone
 #	sh tests/boot.sh --list			names and titles
 #	sh tests/boot.sh success two-volumes	these cases only
 #
@@ -25,6 +26,7 @@ case ${1-} in
 	done
 	exit 0
 	;;
+hook) ;;
 --full) cases="$VM_CASES $VM_CASES_FULL" ;;
 -*)
 	sed -n '4,/^$/s/^# \{0,1\}//p' "$0" >&2
@@ -49,7 +51,7 @@ mkdir -p "$VM_WORK/results"
 status=0
 [ $hook = no ] || sh "$VM_SRC/tests/vm/hook.sh" || status=1
 # shellcheck disable=SC2086 # words
-printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
+[ -z "$cases" ] || printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
 
 failed=0 passed=0
 for name in $cases; do

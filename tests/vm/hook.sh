@@ -10,7 +10,23 @@ set -u
 VM_ROOT=$VM_WORK/tree
 failed=0
 
-# hook KERNEL: runs it as mkinitramfs would; the image's content is in $image, what it said in $said.
+# kernel_of MODULE...: a kernel 0.0-test that has these modules of kernel 6.12 and no other.
+kernel_of()
+{
+	modules=$VM_ROOT/usr/lib/modules
+	rm -rf "$modules/0.0-test"
+	mkdir "$modules/0.0-test"
+	for module; do
+		find "$modules/$(vm_kernel_version 6.12)" -name "$module.ko*" -exec cp {} "$modules/0.0-test/" \;
+	done
+	: >"$modules/0.0-test/modules.order"
+	: >"$modules/0.0-test/modules.builtin"
+	: >"$modules/0.0-test/modules.builtin.modinfo"
+	chroot "$VM_ROOT" depmod 0.0-test
+}
+
+# hook KERNEL [FILE]: runs it as mkinitramfs would; the image's content is in $image, what it said in $said. FILE: another hook has put this
+# there.
 hook()
 {
 	rm -rf "$VM_ROOT/tmp/image"
@@ -19,6 +35,7 @@ hook()
 		mkdir -p "$image/usr/$dir"
 		ln -s "usr/$dir" "$image/$dir"
 	done
+	[ -z "${2-}" ] || echo >"$image$2"
 	version=$(vm_kernel_version "$1")
 	said=$(chroot "$VM_ROOT" env DESTDIR=/tmp/image version="$version" MODULESDIR="/lib/modules/$version" MODULES=most verbose=n \
 		CONFDIR=/etc/initramfs-tools PATH=/usr/sbin:/usr/bin:/sbin:/bin \
@@ -53,6 +70,22 @@ resolves()
 		printf '%s\n' "$libraries" | grep -q 'libcryptsetup.so.12 => /' && ! printf '%s\n' "$libraries" | grep -q 'not found'
 }
 runs() { chroot "$image" /usr/sbin/cryptattest config --check >/dev/null 2>&1; }
+
+# build NAME [VARIABLE=VALUE...]: the whole image, as update-initramfs would make it, to VM_WORK/NAME; on a machine of that name.
+build()
+{
+	name=$1
+	shift
+	vm_tree_mount "$VM_ROOT"
+	said=$(unshare --uts sh -c 'hostname "$1" && shift && exec chroot "$@"' - "$name" "$VM_ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@" \
+		mkinitramfs -o "/tmp/$name" "$(vm_kernel_version 6.12)" 2>&1)
+	status=$?
+	vm_tree_umount "$VM_ROOT"
+	[ $status = 0 ] && mv "$VM_ROOT/tmp/$name" "$VM_WORK/$name"
+}
+unpacked() { zstd -qdc "$VM_WORK/$1"; }
+# Dates of the files in it, each once.
+dates() { unpacked "$1" | TZ=UTC cpio --quiet -itv | awk '{ print $6, $7, $8 }' | sort -u; }
 
 mkdir -p "$VM_ROOT/etc/cryptattest/conf.d"
 agent='[agent]\non-failure = poweroff\n[kbs main]\nurl = https://kbs.example:8443\nca = /etc/cryptattest/broker-ca.pem\n'
@@ -101,10 +134,62 @@ statement "a misspelt key fails the build" fails 6.12
 statement "... with file, line and the nearest name" says 'cryptattest.conf:[0-9]+.*secret'
 config "$agent${root}" && mv "$VM_ROOT/etc/cryptattest/broker-ca.pem" "$VM_ROOT/tmp/"
 statement "a CA file that is not there fails the build" fails 6.12
+statement "... and says so" says 'broker-ca.pem'
 mv "$VM_ROOT/tmp/broker-ca.pem" "$VM_ROOT/etc/cryptattest/"
 mv "$VM_ROOT/usr/sbin/cryptattest" "$VM_ROOT/tmp/"
 statement "a configuration without the program fails the build" fails 6.12
+statement "... and says so" says 'cryptattest.conf exists, but .*/cryptattest does not'
 mv "$VM_ROOT/tmp/cryptattest" "$VM_ROOT/usr/sbin/"
+
+# --- pieces that are missing, each with its message
+library=$(chroot "$VM_ROOT" ldd /usr/sbin/cryptattest | sed -n 's/.*=> \(.*libjansson.*\) (.*/\1/p')
+for file in "$library" "$(chroot "$VM_ROOT" sh -c 'ls /usr/lib/*/libgcc_s.so.1')"; do
+	mv "$VM_ROOT/$file" "$VM_ROOT/tmp/"
+	statement "without ${file##*/} the build fails" fails 6.12
+	name=${file##*/}
+	statement "... and says so" says "${name%%.*}"
+	mv "$VM_ROOT/tmp/${file##*/}" "$VM_ROOT/$file"
+done
+kernel_of aesni-intel dm-mod
+statement "a kernel without dm_crypt fails the build" fails 0
+statement "... and says so" says 'kernel 0.0-test has no module dm_crypt'
+kernel_of aes_generic aesni-intel dm-crypt
+statement "a kernel without xts fails the build" fails 0
+statement "... and says so" says 'kernel 0.0-test has no module xts'
+kernel_of aes_generic aesni-intel dm-crypt xts
+statement "one that has them builds" hook 0
+config "$agent${root}integrity = hmac-sha256"
+statement "... but not for a volume with integrity" fails 0
+statement "... and says so" says 'kernel 0.0-test has no module dm_integrity, which .* integrity = hmac-sha256'
+
+# --- LVM sees the volumes of the configuration and no other disk
+lvmlocal=/etc/lvm/lvmlocal.conf
+second='[volume data.2]\ndevice = PARTLABEL=data\nsecret = main:default/test/data\n'
+later='[volume later]\ndevice = PARTLABEL=later\nsecret = main:default/test/later\nphase = system\n'
+config "$agent$root$second$later"
+statement "where LVM is in the image" hook 6.12 /usr/sbin/lvm
+statement "... it is kept to the volumes that are opened there" \
+	grep -Fq 'global_filter = [ "a|^/dev/mapper/root$|", "a|^/dev/mapper/data[.]2$|", "r|.*|" ]' "$image$lvmlocal"
+statement "... whatever its list of devices says" grep -q 'use_devicesfile = 0' "$image$lvmlocal"
+config "$agent$root" && sed -i 's/^on-failure.*/&\nprofile = bare-metal/' "$VM_ROOT/etc/cryptattest/cryptattest.conf"
+statement "with profile = bare-metal" hook 6.12 /usr/sbin/lvm
+statement "... it is left alone" lacks $lvmlocal
+
+# --- the same files make the same image, wherever and whenever that is done
+config "$agent$root"
+crypttab "$line luks,initramfs,keyscript=/usr/lib/cryptattest/refuse"
+statement "mkinitramfs builds an image" build tell-tale-1
+touch "$VM_ROOT/etc/cryptattest/cryptattest.conf" "$VM_ROOT/usr/sbin/cryptattest"
+mkdir "$VM_ROOT/tmp/elsewhere"
+statement "... again on another machine, later" build tell-tale-2 TMPDIR=/tmp/elsewhere LANG=C.UTF-8 TZ=Asia/Tokyo
+statement "... and the two are the same, byte for byte" cmp "$VM_WORK/tell-tale-1" "$VM_WORK/tell-tale-2"
+statement "... without a host's name or a temporary one in them" sh -c "! zstd -qdc '$VM_WORK/tell-tale-2' | grep -Eaq 'tell-tale|mkinitramfs_'"
+statement "... nor a time" [ "$(dates tell-tale-2)" = 'Jan 1 1970' ]
+mv "$VM_ROOT/usr/share/initramfs-tools/conf-hooks.d/cryptattest" "$VM_ROOT/tmp/"
+statement "without our word on this mkinitramfs builds" build tell-tale-3
+statement "... another image each time" sh -c "! cmp -s '$VM_WORK/tell-tale-1' '$VM_WORK/tell-tale-3'"
+mv "$VM_ROOT/tmp/cryptattest" "$VM_ROOT/usr/share/initramfs-tools/conf-hooks.d/"
+rm -rf "$VM_WORK"/tell-tale-* "$VM_ROOT/tmp/elsewhere"
 
 # --- sealed secrets
 etc=$VM_ROOT/etc/cryptattest
@@ -128,15 +213,19 @@ echo '{}' >"$etc/root.sealed"
 statement "... and is put into the image when it is" hook 6.12
 statement "... where it is looked for" holds /etc/cryptattest/root.sealed
 statement "... without file systems for it" sh -c "! find '$image' -name 'vfat.ko*' | grep -q ."
+kernel_of aes_generic aesni-intel dm-crypt xts
+statement "... not with a kernel that has no driver for a TPM" fails 0
+statement "... and says so" says 'kernel 0.0-test has no driver for a TPM'
 rm "$etc/root.sealed"
 config "$agent$vtpm${root}mode = kbs-or-vtpm\nsealed = /etc/cryptattest/root.sealed\n"
 statement "with kbs-or-vtpm it is a warning: the broker can open the volume" hook 6.12
 statement "... and is given" says 'does not exist yet'
 mv "$etc/signer.pem" "$VM_ROOT/tmp/"
 statement "a signer's key that is not there fails the build" fails 6.12
+statement "... and says so" says 'signer.pem'
 rm -f "$VM_ROOT/tmp/signer.pem" "$etc/policy.json"
 
 config "$agent${root}mode = manual"
 statement "a volume that is opened by hand does not need the program" hook 6.12
-rm -rf "$VM_ROOT/tmp/image"
+rm -rf "$VM_ROOT/tmp/image" "$VM_ROOT/usr/lib/modules/0.0-test"
 exit $failed
