@@ -33,9 +33,17 @@ int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err);
 int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values *ret, struct err **err);
 /* Is this PCR past its reset value in every active bank? One bank that is not leaves open what depends on it. Costs one reading. */
 int pcr_moved(struct tpm *t, unsigned int pcr, bool *ret, struct err **err);
-/* One event into every active bank: each gets its own digest of these bytes. Read back afterwards: ERR_CAP "cap-readback" when the
- * value is not what it must have become. */
+/* One event into every active bank: each gets its own digest of these bytes; where we cannot compute one of them, the TPM hashes the bytes
+ * itself. Read back afterwards: ERR_CAP "cap-readback" when the value is not what it must have become, or has not moved in a bank that we
+ * cannot compute. */
 int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err);
+/* The same for a connection that may break: x is zero at first, and is given again with the next connection. When the answer alone was lost
+ * the register says so, and is not extended twice. */
+struct pcr_extension {
+	struct pcr_values before[PCR_BANKS];
+	uint32_t active; /* banks, 0: nothing was begun */
+};
+int pcr_extend_once(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct pcr_extension *x, struct err **err);
 /* The bank's digest of an event, pcr_bank_size() bytes. */
 int pcr_event_digest(enum pcr_bank bank, const void *event, size_t len, uint8_t *out, struct err **err);
 /* What a PCR becomes: hash(old || hash(event)). out may be old. */

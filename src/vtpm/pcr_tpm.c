@@ -193,7 +193,23 @@ int pcr_moved(struct tpm *t, unsigned int pcr, bool *ret, struct err **err)
 	return 0;
 }
 
-static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *event, size_t len, struct err **err)
+/* A bank that the TPM keeps and our OpenSSL cannot compute: SM3 in many builds. */
+static bool computable(enum pcr_bank bank)
+{
+	uint8_t digest[PCR_DIGEST_MAX];
+
+	return pcr_event_digest(bank, "", 0, digest, NULL) == 0;
+}
+
+static bool all_computable(uint32_t active)
+{
+	for (int b = 0; b < PCR_BANKS; b++)
+		if (active >> b & 1 && !computable((enum pcr_bank)b))
+			return false;
+	return true;
+}
+
+static int extend_digests(struct tpm *t, unsigned int pcr, uint32_t active, const void *event, size_t len, struct err **err)
 {
 	TPML_DIGEST_VALUES digests = { 0 };
 	TSS2_RC rc;
@@ -212,23 +228,116 @@ static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "extending a PCR", err);
 }
 
-int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err)
+static int extend_short(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err)
 {
-	struct pcr_values before[PCR_BANKS] = { 0 }, after[PCR_BANKS] = { 0 };
-	uint8_t expected[PCR_DIGEST_MAX];
-	uint32_t active;
+	_cleanup_esys_ TPML_DIGEST_VALUES *digests = NULL;
+	TPM2B_EVENT e = { .size = (uint16_t)len };
+	TSS2_RC rc;
 
-	if (read_everywhere(t, pcr, before, &active, err) < 0 || extend(t, pcr, active, event, len, err) < 0 ||
-	    read_everywhere(t, pcr, after, &active, err) < 0)
-		return -1;
+	memcpy(e.buffer, event, len);
+	rc = TPM_CALL(t, Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &e, &digests));
+	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "extending a PCR by an event", err);
+}
+
+static void next_piece(const uint8_t **at, size_t *left, TPM2B_MAX_BUFFER *ret)
+{
+	ret->size = (uint16_t)(*left < sizeof(ret->buffer) ? *left : sizeof(ret->buffer));
+	memcpy(ret->buffer, *at, ret->size);
+	*at += ret->size;
+	*left -= ret->size;
+}
+
+/* One that is longer than a command takes. */
+static int extend_long(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err)
+{
+	_cleanup_loaded_ struct tpm_loaded sequence = TPM_LOADED(t);
+	_cleanup_esys_ TPML_DIGEST_VALUES *digests = NULL;
+	static const TPM2B_AUTH no_auth = { 0 };
+	const uint8_t *at = event;
+	TPM2B_MAX_BUFFER piece;
+	TSS2_RC rc;
+
+	rc = TPM_CALL(t, Esys_HashSequenceStart(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, TPM2_ALG_NULL, &sequence.tr));
+	if (rc != TSS2_RC_SUCCESS) {
+		sequence.tr = ESYS_TR_NONE;
+		return tpm_fail(rc, "beginning an event", err);
+	}
+	for (next_piece(&at, &len, &piece); len > 0; next_piece(&at, &len, &piece)) {
+		rc = TPM_CALL(t, Esys_SequenceUpdate(t->esys, sequence.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &piece));
+		if (rc != TSS2_RC_SUCCESS)
+			return tpm_fail(rc, "handing over an event", err);
+	}
+	rc = TPM_CALL(t, Esys_EventSequenceComplete(t->esys, ESYS_TR_PCR0 + pcr, sequence.tr, session_auth(t, SESSION_AUTH), ESYS_TR_PASSWORD,
+						    ESYS_TR_NONE, &piece, &digests));
+	if (rc != TSS2_RC_SUCCESS)
+		return tpm_fail(rc, "extending a PCR by an event", err);
+	sequence.tr = ESYS_TR_NONE; /* the TPM let go of it, and ESYS too */
+	return 0;
+}
+
+static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *event, size_t len, struct err **err)
+{
+	if (all_computable(active))
+		return extend_digests(t, pcr, active, event, len, err);
+	/* Then the TPM hashes, for all its banks. */
+	return len <= sizeof(((TPM2B_EVENT *)0)->buffer) ? extend_short(t, pcr, event, len, err) : extend_long(t, pcr, event, len, err);
+}
+
+static bool same_values(const struct pcr_values *a, const struct pcr_values *b, uint32_t active, unsigned int pcr)
+{
+	for (int i = 0; i < PCR_BANKS; i++)
+		if (active >> i & 1 && memcmp(a[i].value[pcr], b[i].value[pcr], pcr_bank_size((enum pcr_bank)i)) != 0)
+			return false;
+	return true;
+}
+
+/* Of a bank that we cannot compute we see that it has moved. */
+static int check_extended(const struct pcr_extension *x, const struct pcr_values *now, unsigned int pcr, const void *event, size_t len,
+			  struct err **err)
+{
+	uint8_t expected[PCR_DIGEST_MAX];
+
 	for (int b = 0; b < PCR_BANKS; b++) {
-		if (!(active >> b & 1))
+		const size_t size = pcr_bank_size((enum pcr_bank)b);
+		const uint8_t *was = x->before[b].value[pcr], *is = now[b].value[pcr];
+		bool good;
+
+		if (!(x->active >> b & 1))
 			continue;
-		if (pcr_extend_value((enum pcr_bank)b, before[b].value[pcr], event, len, expected, err) < 0)
+		if (!computable((enum pcr_bank)b))
+			good = memcmp(is, was, size) != 0;
+		else if (pcr_extend_value((enum pcr_bank)b, was, event, len, expected, err) < 0)
 			return -1;
-		if (memcmp(after[b].value[pcr], expected, pcr_bank_size((enum pcr_bank)b)) != 0)
+		else
+			good = memcmp(is, expected, size) == 0;
+		if (!good)
 			return err_set(err, ERR_CAP, "cap-readback", "PCR %u (%s) is not what the event makes of it", pcr,
 				       pcr_bank_name((enum pcr_bank)b));
 	}
 	return 0;
+}
+
+int pcr_extend_once(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct pcr_extension *x, struct err **err)
+{
+	struct pcr_values now[PCR_BANKS] = { 0 };
+	const bool again = x->active != 0;
+	uint32_t active;
+
+	if (read_everywhere(t, pcr, again ? now : x->before, &active, err) < 0)
+		return -1;
+	if (again && active != x->active)
+		return err_set(err, ERR_CAP, "cap-readback", "the TPM keeps other PCR banks than a moment ago");
+	x->active = active;
+	if (again && !same_values(x->before, now, active, pcr))
+		return check_extended(x, now, pcr, event, len, err);
+	if (extend(t, pcr, active, event, len, err) < 0 || read_everywhere(t, pcr, now, &active, err) < 0)
+		return -1;
+	return check_extended(x, now, pcr, event, len, err);
+}
+
+int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err)
+{
+	struct pcr_extension x = { 0 };
+
+	return pcr_extend_once(t, pcr, event, len, &x, err);
 }

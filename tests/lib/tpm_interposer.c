@@ -74,6 +74,10 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, 
 	rc = Tss2_Tcti_Receive(w->now, &len, message, timeout);
 	if (rc != TSS2_RC_SUCCESS)
 		return rc;
+	if (hit(w, i->lose.code, i->lose.nth)) {
+		w->broken = true;
+		return TSS2_TCTI_RC_IO_ERROR;
+	}
 	if (i->relay)
 		i->relay(i, false, message, &len);
 	if (hit(w, i->flip.code, i->flip.nth) && i->flip.at < len)

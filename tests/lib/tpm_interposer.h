@@ -37,6 +37,10 @@ struct tpm_interposer {
 		uint32_t code;
 		unsigned int nth; /* that command gets no answer, the connection breaks */
 	} drop;
+	struct {
+		uint32_t code;
+		unsigned int nth; /* that command is carried out, its answer lost, and the connection breaks */
+	} lose;
 	/* An active relay: may change the message (up to INTERPOSER_MESSAGE_MAX), or use `second` or `first` by itself. */
 	void (*relay)(struct tpm_interposer *i, bool command, uint8_t *message, size_t *len);
 	void *relay_ctx;
