@@ -47,7 +47,7 @@ const struct keyword config_keywords[] = {
 	      .doc = "Whether init-data given by the host are read. They are compared with the evidence; they carry no trust."),
 	AGENT("cap", KW_ENUM, cap, .def = "auto", .values = caps, .allowed = "auto, required, off",
 	      .doc = "Extending a run-time register after the last unlock, so that nothing later can attest as the initramfs. "
-		     "auto records none where the machine has no such register, required makes that exit 12."),
+		     "auto records none where the machine has no such register, required makes that exit 12, and a TPM that nothing proves too."),
 	AGENT("preflight", KW_ENUM, preflight, .def = "enforce", .values = preflights, .allowed = "enforce, warn",
 	      .doc = "With unlock --boot on a confidential VM: whether a boot that leaves the host a way in (root= by label, a hibernation "
 		     "image, injected credentials, a debug shell, a foreign volume group) ends before any evidence is taken."),

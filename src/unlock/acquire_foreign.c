@@ -18,7 +18,7 @@ static int check_pinned(const struct job *job, struct err **err)
 			job->conf->device, job->conf->name, job->conf->name);
 }
 
-static int unseal(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err)
+static int try_unseal(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
 	struct foreign_request r = { .tokens = json_object_get(job->header.json, "tokens"),
@@ -37,6 +37,17 @@ static int unseal(struct run *run, struct job *job, struct foreign_answer *ret, 
 	r.vtpm = run->tpm.vtpm;
 	r.rules = &rules.vtpm;
 	return keysrc_foreign(&r, ret, err);
+}
+
+static int unseal(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err)
+{
+	struct err *why = NULL;
+
+	do {
+		if (try_unseal(run, job, ret, &why) == 0)
+			return 0;
+	} while (machine_tpm_again(run->env, &run->tpm, false, &why) == 0);
+	return err_propagate(err, why);
 }
 
 int job_unseal_foreign(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err)

@@ -90,7 +90,7 @@ int job_check_capped(const struct run *run, const struct job *job, const struct 
 	return err_hint(err, "restart the machine, or cryptattest recover %s", job->conf->name);
 }
 
-static int unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)
+static int try_unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
 	_cleanup_free_ char *text = NULL;
@@ -115,6 +115,18 @@ static int unseal(struct run *run, struct job *job, bool offline, struct sealed_
 	explain_replaced(run, text, r.text_len, err);
 	pcr_cause_hint(run->env, job->conf->name, run->tpm.vtpm, &rules.vtpm, text, r.text_len, err);
 	return -1;
+}
+
+/* A connection that broke, over this volume or an earlier one, is no reason to leave the machine locked. */
+static int unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)
+{
+	struct err *why = NULL;
+
+	do {
+		if (try_unseal(run, job, offline, ret, &why) == 0)
+			return 0;
+	} while (machine_tpm_again(run->env, &run->tpm, false, &why) == 0);
+	return err_propagate(err, why);
 }
 
 int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_answer *ret, struct err **err)

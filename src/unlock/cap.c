@@ -20,13 +20,14 @@ static int no_register(const struct unlock_env *env, struct cap *c, struct err *
 	return err_hint(err, "set cap = auto to go on without one, and read \"What is not protected\" in cryptattest(8)");
 }
 
-static int close_once(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
+int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
 {
 	_cleanup_buf_ struct buf event = BUF_INIT(EVENT_MAX);
+	_cleanup_err_ struct err *unproven = NULL;
 	struct cap c = { .state = "off" };
 
 	if (env->config->cap != CAP_OFF) {
-		if (registers_read(env, m, &c.registers, err) < 0)
+		if (registers_read(env, m, &c.registers, &unproven, err) < 0)
 			return -1;
 		if (!registers_any(&c.registers) ? no_register(env, &c, err) < 0 : cap_event(v, n, &event, err) < 0)
 			return -1;
@@ -38,31 +39,11 @@ static int close_once(const struct unlock_env *env, struct machine_tpm *m, struc
 			return -1;
 		c.state = "done";
 	}
+	/* What could be done was; it is not what is required. */
+	if (unproven && env->config->cap == CAP_REQUIRED)
+		return err_propagate(err, TAKE_PTR(unproven));
 	*ret = c;
 	return 0;
-}
-
-/* An answer that did not come, or was not the TPM's, ends the connection (tpm_impl.h) and not the TPM. */
-static bool connection_ended(const struct err *e)
-{
-	return text_eq(err_id(e), "tpm-io") || text_eq(err_id(e), "tpm-session");
-}
-
-int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
-{
-	_cleanup_err_ struct err *e = NULL;
-	struct err *again = NULL;
-	const bool used = m->vtpm != NULL;
-
-	if (close_once(env, m, v, n, ret, &e) == 0)
-		return 0;
-	/* What went wrong in this run before, be it a sealing that only ought to have been, must not keep the door open. */
-	if (!used || !connection_ended(e))
-		return err_propagate(err, TAKE_PTR(e));
-	if (machine_tpm_reopen(env, m, &again) == 0)
-		return close_once(env, m, v, n, ret, err);
-	err_reclass(&again, ERR_CAP);
-	return err_propagate(err, again);
 }
 
 int cap_say_outcome(const struct unlock_env *env, const struct cap *c, const char *outcome, struct err **err)

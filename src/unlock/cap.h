@@ -30,7 +30,8 @@ const char *cap_outcome(const struct cap_volume *v, size_t n);
 
 /*
  * The first event, into every register that has not moved. Idempotent: where all have moved nothing happens. ERR_CAP: `required` without
- * a register, or one that exists and fails, whatever `cap =` says but off.
+ * a register or, "cap-unproven", with a TPM that is not the one which the configuration names or the hardware proves (it is capped all the
+ * same); or a register that exists and fails, whatever `cap =` says but off.
  */
 int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err);
 /* The second event, into the registers that cap_close() has moved. */

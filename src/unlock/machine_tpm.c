@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "unlock/machine_tpm.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #define TPM_MS 60000 /* for all that a run asks of it; a command takes 20 to 200 ms */
+#define AGAIN_MS 20000
 #define PROVE_MS 30000
+#define REOPEN_MAX 2
+#define REOPEN_FOR_CAP 2 /* besides: what went wrong before must not keep the door open */
 
 bool machine_tpm_present(const struct unlock_env *env)
 {
@@ -13,12 +18,38 @@ bool machine_tpm_present(const struct unlock_env *env)
 	return a && a->present(a, env->root_fd);
 }
 
+static void disconnect(struct machine_tpm *m)
+{
+	m->counted |= m->vtpm && vtpm_counted(m->vtpm);
+	vtpm_close(m->vtpm);
+	m->vtpm = NULL;
+}
+
+/* A TPM that we knew must be the same one. Not without a session, where there was one: who broke the first would swallow the cap. */
+static int know_again(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
+{
+	struct tpm_name name;
+
+	if (m->trusted)
+		return vtpm_trust(m->vtpm, &m->binding.srk, err);
+	if (m->salted)
+		return tpm_name_parse(env->config->vtpm.srk_name, &name, err) < 0 ? -1 : vtpm_trust(m->vtpm, &name, err);
+	return 0;
+}
+
 int machine_tpm_open(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
 {
 	if (m->vtpm)
 		return 0;
 	/* Not the run's deadline: the cap comes after it too. */
-	return vtpm_open(env->platform->tpm, env->root_fd, deadline_in_ms(TPM_MS), &m->vtpm, err);
+	if (vtpm_open(env->platform->tpm, env->root_fd, deadline_in_ms(m->reopened ? AGAIN_MS : TPM_MS), &m->vtpm, err) < 0)
+		return -1;
+	if (m->counted)
+		vtpm_set_counted(m->vtpm);
+	if (know_again(env, m, err) == 0)
+		return 0;
+	disconnect(m);
+	return -1;
 }
 
 int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
@@ -36,14 +67,32 @@ int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struc
 	return 0;
 }
 
-int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
+/* A machine that uses its TPM for nothing but the cap need not say whose it is. */
+static bool proof_is_due(const struct config *c)
+{
+	if (c->vtpm.binding == BINDING_AZURE || c->vtpm.binding == BINDING_SVSM)
+		return true;
+	for (struct config_volume *const *v = c->volumes; v && *v; v++)
+		if (config_mode_uses_vtpm((*v)->mode))
+			return true;
+	return false;
+}
+
+int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, bool prove, struct err **err)
 {
 	const char *stated = env->config->vtpm.srk_name;
 	struct tpm_name name;
 
-	if (m->trusted || !stated)
+	if (m->trusted || m->salted)
 		return 0;
-	return tpm_name_parse(stated, &name, err) < 0 ? -1 : vtpm_trust(m->vtpm, &name, err);
+	if (prove && proof_is_due(env->config))
+		return machine_tpm_trust(env, m, err);
+	if (!stated)
+		return 0;
+	if (tpm_name_parse(stated, &name, err) < 0 || vtpm_trust(m->vtpm, &name, err) < 0)
+		return -1;
+	m->salted = true;
+	return 0;
 }
 
 void machine_tpm_close(struct machine_tpm *m)
@@ -52,17 +101,20 @@ void machine_tpm_close(struct machine_tpm *m)
 	*m = (struct machine_tpm){ 0 };
 }
 
-int machine_tpm_reopen(const struct unlock_env *env, struct machine_tpm *m, struct err **err)
+int machine_tpm_again(const struct unlock_env *env, struct machine_tpm *m, bool cap, struct err **why)
 {
-	struct machine_tpm again = { .trusted = m->trusted, .proved = m->proved, .binding = m->binding };
+	struct err *e = NULL;
 
-	machine_tpm_close(m);
-	if (machine_tpm_open(env, &again, err) < 0)
+	if ((!text_eq(err_id(*why), "tpm-io") && !text_eq(err_id(*why), "tpm-session")) || m->reopened >= REOPEN_MAX + (cap ? REOPEN_FOR_CAP : 0))
 		return -1;
-	if (again.trusted && vtpm_trust(again.vtpm, &again.binding.srk, err) < 0) {
-		machine_tpm_close(&again);
-		return -1;
+	log_debug("%s: trying once more with a new connection", err_message(*why));
+	disconnect(m);
+	m->reopened++;
+	if (machine_tpm_open(env, m, &e) == 0) {
+		err_clear(why);
+		return 0;
 	}
-	*m = again;
-	return 0;
+	err_free(*why);
+	*why = e;
+	return -1;
 }

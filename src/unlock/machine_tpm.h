@@ -12,24 +12,34 @@ struct machine_tpm {
 	struct vtpm *vtpm;
 	bool trusted;
 	bool proved; /* trusted by the hardware report, in this boot */
+	bool salted; /* the cap's session, by the Name that the configuration states */
+	bool counted; /* vtpm_counted() of a connection before this one */
+	unsigned int reopened; /* how often a connection that broke was replaced */
 	struct binding_result binding; /* what it is trusted by */
 };
 
 /* Without side effects. */
 bool machine_tpm_present(const struct unlock_env *env);
-/* ERR_TPM. */
+/* ERR_TPM. When this run knew the TPM on an earlier connection, it must be that one: "tpm-replaced". */
 int machine_tpm_open(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
 /*
  * Opens and trusts. On profile cvm the hardware report must prove the vTPM unless allow-untrusted-vtpm says otherwise; what srk-name says
  * must hold besides. ERR_CONFIG "srk-name" when nothing says which primary is ours; ERR_TPM, and what the binding gives.
  */
 int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
-/* For the cap, which needs no trust: a session to the primary that the configuration states, when it states one; proves nothing about
- * whose vTPM that is. The TPM must be open. */
-int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
-/* A new connection in the place of one that broke. A TPM that was trusted must be the same one: ERR_TPM "tpm-replaced". On failure it is
- * closed. */
-int machine_tpm_reopen(const struct unlock_env *env, struct machine_tpm *m, struct err **err);
+/*
+ * For the cap, which needs no trust: a session to the primary that the configuration states, when it states one; proves nothing about
+ * whose vTPM that is. With `prove` a machine that seals, or says how its vTPM is to be proved, gets that proof as well. The TPM must be
+ * open. On failure the connection is as before.
+ */
+int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, bool prove, struct err **err);
+/*
+ * After an error: a new connection in the place of one that broke, or whose answer was not the TPM's, which is the end of the connection
+ * (tpm_impl.h) and not of the TPM. Twice in a run, so that one that is silent does not hold up the boot volume by volume, and twice more for the cap. 0: try again. -1:
+ * *why is the reason as it was; or what went wrong with the new one, which must be the same TPM when the old one was known
+ * (ERR_TPM "tpm-replaced"), and then it is closed.
+ */
+int machine_tpm_again(const struct unlock_env *env, struct machine_tpm *m, bool cap, struct err **why);
 void machine_tpm_close(struct machine_tpm *m);
 
 #endif

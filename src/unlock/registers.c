@@ -22,19 +22,46 @@ static int as_cap(struct err **err, const char *what)
 	return err_wrap(err, "%s", what);
 }
 
-static int open_pcr(const struct unlock_env *env, struct machine_tpm *m, struct registers *r, struct err **err)
+static int unproven(struct err *why, struct err **ret)
 {
-	_cleanup_err_ struct err *e = NULL;
+	log_warning("cap: %s: capping this TPM without a session that proves it", err_message(why));
+	err_set(ret, ERR_CAP, "cap-unproven", "cap = required, but nothing proves that the TPM which was told to cap is this machine's: %s",
+		err_message(why));
+	if (*err_hint_text(why))
+		err_hint(ret, "%s", err_hint_text(why));
+	err_free(why);
+	return 0;
+}
+
+/* Values of the TPM that we know are better than any; but another one, new or cleared, must be capped as well. */
+static int salt(const struct unlock_env *env, struct machine_tpm *m, struct err **ret_unproven)
+{
+	struct err *why = NULL;
+
+	if (machine_tpm_salt(env, m, env->config->cap == CAP_REQUIRED, &why) == 0)
+		return 0;
+	if (machine_tpm_again(env, m, true, &why) == 0 && machine_tpm_salt(env, m, env->config->cap == CAP_REQUIRED, &why) == 0)
+		return 0;
+	return unproven(why, ret_unproven);
+}
+
+static int open_pcr(const struct unlock_env *env, struct machine_tpm *m, struct registers *r, struct err **ret_unproven, struct err **err)
+{
+	struct err *why = NULL;
 
 	r->has_pcr = true;
 	r->pcr = (unsigned int)env->config->vtpm.cap_pcr;
-	if (machine_tpm_open(env, m, err) < 0)
-		return -1;
-	/* Values of the TPM that we know are better than any; but another one, new or cleared, must be capped as well. */
-	if (machine_tpm_salt(env, m, &e) < 0)
-		log_warning("cap: %s: capping this TPM without a session that proves it", err_message(e));
-	r->tpm = vtpm_tpm(m->vtpm);
-	return pcr_moved(r->tpm, r->pcr, &r->pcr_moved, err);
+	r->tpm = m;
+	do {
+		if (machine_tpm_open(env, m, &why) < 0)
+			continue;
+		if (!*ret_unproven)
+			salt(env, m, ret_unproven);
+		/* A connection that ended over that is no reason not to cap. */
+		if (machine_tpm_open(env, m, &why) == 0 && pcr_moved(vtpm_tpm(m->vtpm), r->pcr, &r->pcr_moved, &why) == 0)
+			return 0;
+	} while (machine_tpm_again(env, m, true, &why) == 0);
+	return err_propagate(err, why);
 }
 
 static int read_rtmr(const struct unlock_env *env, const struct registers *r, uint8_t out[static RTMR_LEN], struct err **err)
@@ -63,11 +90,11 @@ static int open_rtmr(const struct unlock_env *env, struct registers *r, struct e
 	return 0;
 }
 
-int registers_read(const struct unlock_env *env, struct machine_tpm *m, struct registers *ret, struct err **err)
+int registers_read(const struct unlock_env *env, struct machine_tpm *m, struct registers *ret, struct err **ret_unproven, struct err **err)
 {
 	struct registers r = { 0 };
 
-	if (machine_tpm_present(env) && open_pcr(env, m, &r, err) < 0)
+	if (machine_tpm_present(env) && open_pcr(env, m, &r, ret_unproven, err) < 0)
 		return as_cap(err, "TPM");
 	if (open_rtmr(env, &r, err) < 0)
 		return as_cap(err, "RTMR");
@@ -95,10 +122,22 @@ static int extend_rtmr(const struct unlock_env *env, const struct registers *r, 
 	return 0;
 }
 
+static int extend_pcr(const struct unlock_env *env, const struct registers *r, const void *event, size_t len, struct err **err)
+{
+	struct pcr_extension x = { 0 };
+	struct err *why = NULL;
+
+	do {
+		if (machine_tpm_open(env, r->tpm, &why) == 0 && pcr_extend_once(vtpm_tpm(r->tpm->vtpm), r->pcr, event, len, &x, &why) == 0)
+			return 0;
+	} while (machine_tpm_again(env, r->tpm, true, &why) == 0);
+	return err_propagate(err, why);
+}
+
 int registers_extend(const struct unlock_env *env, const struct registers *r, bool pcr, bool rtmr, const void *event, size_t len,
 		     struct err **err)
 {
-	if (pcr && pcr_extend_all(r->tpm, r->pcr, event, len, err) < 0)
+	if (pcr && extend_pcr(env, r, event, len, err) < 0)
 		return as_cap(err, "TPM");
 	if (rtmr && extend_rtmr(env, r, event, len, err) < 0)
 		return as_cap(err, "RTMR");

@@ -15,11 +15,15 @@ struct registers {
 	bool pcr_moved, rtmr_moved; /* past the uncapped value */
 	char rtmr[96];		    /* path below our root */
 	unsigned int pcr;
-	struct tpm *tpm;
+	struct machine_tpm *tpm;
 };
 
-/* What there is, and whether it moved. Errors are ERR_CAP, with the id of the cause: a register that exists and does not work. */
-int registers_read(const struct unlock_env *env, struct machine_tpm *m, struct registers *ret, struct err **err);
+/*
+ * What there is, and whether it moved. Errors are ERR_CAP, with the id of the cause: a register that exists and does not work. With
+ * *ret_unproven set (ERR_CAP "cap-unproven") nothing shows that the TPM that answers is this machine's: it may be an interposer, which
+ * swallows what it is told and shows what is expected.
+ */
+int registers_read(const struct unlock_env *env, struct machine_tpm *m, struct registers *ret, struct err **ret_unproven, struct err **err);
 static inline bool registers_any(const struct registers *r)
 {
 	return r->has_pcr || r->has_rtmr;
@@ -28,7 +32,8 @@ static inline bool registers_all_moved(const struct registers *r)
 {
 	return (!r->has_pcr || r->pcr_moved) && (!r->has_rtmr || r->rtmr_moved);
 }
-/* One event into those registers, read back. ERR_CAP "cap-readback" and those above. */
+/* One event into those registers, read back; also when the connection to the TPM breaks over it, and the answer alone was lost. ERR_CAP
+ * "cap-readback" and those above. */
 int registers_extend(const struct unlock_env *env, const struct registers *r, bool pcr, bool rtmr, const void *event, size_t len,
 		     struct err **err);
 

@@ -82,7 +82,7 @@ static int seal_anew(struct run *run, struct job *job, const struct vtpm_rules *
 	return sidecar_write(run->env, job->conf, text, err);
 }
 
-static int reseal(struct run *run, struct job *job, const char **ret_note, struct err **err)
+static int try_reseal(struct run *run, struct job *job, const char **ret_note, struct err **err)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
 	bool capped, current;
@@ -102,6 +102,17 @@ static int reseal(struct run *run, struct job *job, const char **ret_note, struc
 		return -1;
 	*ret_note = current ? "current" : "resealed";
 	return current ? 0 : seal_anew(run, job, &rules.vtpm, err);
+}
+
+static int reseal(struct run *run, struct job *job, const char **ret_note, struct err **err)
+{
+	struct err *why = NULL;
+
+	do {
+		if (try_reseal(run, job, ret_note, &why) == 0)
+			return 0;
+	} while (machine_tpm_again(run->env, &run->tpm, false, &why) == 0);
+	return err_propagate(err, why);
 }
 
 void job_reseal(struct run *run, struct job *job)

@@ -46,6 +46,16 @@ struct tpm *vtpm_tpm(struct vtpm *v)
 	return v->t;
 }
 
+bool vtpm_counted(const struct vtpm *v)
+{
+	return v->counted;
+}
+
+void vtpm_set_counted(struct vtpm *v)
+{
+	v->counted = true;
+}
+
 int vtpm_primary_name(struct vtpm *v, struct tpm_name *ret, struct err **err)
 {
 	_cleanup_srk_ struct srk s = SRK_INIT(v->t);

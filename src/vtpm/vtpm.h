@@ -37,6 +37,9 @@ void vtpm_close(struct vtpm *v);
 void vtpm_closep(struct vtpm **v);
 #define _cleanup_vtpm_ __attribute__((cleanup(vtpm_closep)))
 struct tpm *vtpm_tpm(struct vtpm *v);
+/* Was this boot counted (vtpm_unseal(), offline)? For who opens it a second time in one run. */
+bool vtpm_counted(const struct vtpm *v);
+void vtpm_set_counted(struct vtpm *v);
 
 /* Name of the storage primary as this TPM shows it now, with no proof: for `enroll` to print, and for messages. */
 int vtpm_primary_name(struct vtpm *v, struct tpm_name *ret, struct err **err);

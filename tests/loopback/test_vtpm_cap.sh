@@ -102,6 +102,27 @@ sed -i 's/^\[agent\]/&\ncap = required/' root/etc/required.conf
 boot
 run required unlock root
 check "cap = required without a register: exit 12, one line" eval '[ $code = 12 ] && nothing_open && [ "$(wc -l <err)" = 1 ] && id_is cap-no-register'
+# Another TPM answers in the place of the one that the secret is sealed to: the broker opens the volume, and the door that is closed is another.
+mv away root/dev/tpm-swtpm
+srk_ours=$srk
+srk=000b$(printf '%064d' 7)
+config other kbs-or-vtpm
+boot
+run other unlock root
+check "cap = auto with another TPM: it is capped without a session, and that is said" \
+	eval '[ $code = 0 ] && is_open kbs && ! zero sha256:15 && grep -q "without a session that proves it" err'
+sed -i 's/^\[agent\]/&\ncap = required/' root/etc/other.conf
+boot
+run other unlock root
+check "cap = required with another TPM: exit 12, nothing public, and it is capped all the same" \
+	eval '[ $code = 12 ] && nothing_open && id_is cap-unproven && ! zero sha256:15 && grep -q "\"cap\":\"failed\"" $record'
+srk=$srk_ours
+config required kbs-or-vtpm
+sed -i 's/^\[agent\]/&\ncap = required/' root/etc/required.conf
+boot
+run required unlock root
+check "cap = required with the right one" eval '[ $code = 0 ] && is_open kbs && ! zero sha256:15'
+mv root/dev/tpm-swtpm away
 printf '[agent]\ncap = auto\n' >root/etc/empty.conf
 run empty cap
 check "cap without volumes and without a TPM" eval '[ $code = 0 ] && grep -q "\"cap\":\"none\"" $record'

@@ -55,6 +55,30 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Is the register what these events, one after the other, make of zero, in every bank? */
+static bool holds(struct machine *m, const char *const *events, size_t n)
+{
+	struct tpm *t = NULL;
+	uint32_t active;
+	bool same = true;
+
+	assert_ok(tpm_open(swtpm_access(m->s), AT_FDCWD, deadline_in_ms(20000), &t, &_err));
+	assert_ok(pcr_active_banks(t, &active, &_err));
+	for (int b = 0; b < PCR_BANKS; b++) {
+		uint8_t want[PCR_DIGEST_MAX] = { 0 };
+		struct pcr_values now;
+
+		if (!(active >> b & 1))
+			continue;
+		assert_ok(pcr_read(t, (enum pcr_bank)b, 1 << BOOT_CAP, &now, &_err));
+		for (size_t i = 0; i < n; i++)
+			assert_ok(pcr_extend_value((enum pcr_bank)b, want, events[i], strlen(events[i]), want, &_err));
+		same = same && memcmp(now.value[BOOT_CAP], want, pcr_bank_size((enum pcr_bank)b)) == 0;
+	}
+	tpm_close(t);
+	return same;
+}
+
 static bool is_capped(struct machine *m)
 {
 	struct tpm *t = NULL;
@@ -140,11 +164,193 @@ static void odd_register(void **state)
 	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-readback");
 }
 
+static const char *const both[] = { "cryptattest:cap:v1\n-\n", "cryptattest:outcome:v1 none\n" };
+
+/* The TPM did as it was told, and nobody heard of it: not twice, and the outcome still follows. */
+static void lost_answer(struct machine *m, unsigned int nth)
+{
+	struct cap c = { 0 };
+
+	m->i.lose.code = TPM2_CC_PCR_Extend;
+	m->i.lose.nth = nth;
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_string_equal(c.state, "done");
+	assert_true(c.pcr);
+	assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+	assert_true(holds(m, both, 2));
+}
+
+static void lost_answer_to_the_cap(void **state)
+{
+	lost_answer(*state, 1);
+}
+
+static void lost_answer_to_the_outcome(void **state)
+{
+	lost_answer(*state, 2);
+}
+
+static void lost_answer_without_a_session(void **state)
+{
+	struct machine *m = *state;
+
+	m->config.vtpm.srk_name = NULL;
+	lost_answer(m, 1);
+}
+
+static void lost_command(void **state)
+{
+	struct machine *m = *state;
+	struct cap c = { 0 };
+
+	m->i.drop.code = TPM2_CC_PCR_Extend;
+	m->i.drop.nth = 1;
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+	assert_true(holds(m, both, 2));
+}
+
+/* Any single command of the cap and the outcome, lost or only its answer: the register gets both events, and each of them once. */
+static void any_command(void **state)
+{
+	struct machine *m = *state;
+
+	for (unsigned int n = 1;; n++) {
+		bool hit;
+
+		for (int lose = 0; lose < 2; lose++) {
+			struct cap c = { 0 };
+
+			swtpm_reboot(m->s);
+			interposer_rewind(&m->i);
+			m->i.lose.nth = lose ? n : 0;
+			m->i.drop.nth = lose ? 0 : n;
+			assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+			assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+			hit = m->tpm.reopened > 0;
+			machine_tpm_close(&m->tpm);
+			assert_true(holds(m, both, 2));
+		}
+		if (!hit) {
+			assert_true(n > 5);
+			return;
+		}
+	}
+}
+
+/* What an interposer without the key can do with a cap: it says yes to it, and shows the value that it must have become. */
+struct swallow {
+	bool extending;
+};
+
+static void swallow(struct tpm_interposer *i, bool command, uint8_t *message, size_t *len)
+{
+	struct swallow *s = i->relay_ctx;
+	const uint32_t code = i->codes[i->commands - 1];
+
+	if (command && code == TPM2_CC_PCR_Extend) {
+		s->extending = true;
+		/* In its place the TPM extends a register that nobody asks for. */
+		message[13] = 16;
+	}
+	(void)len;
+}
+
+static void swallowed(void **state)
+{
+	struct machine *m = *state;
+	struct swallow s = { 0 };
+	struct cap c;
+
+	m->i.relay = swallow;
+	m->i.relay_ctx = &s;
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "tpm-session");
+	assert_true(s.extending);
+	assert_false(is_capped(m));
+}
+
+/* Another TPM than the one that srk-name says: `required` is not fulfilled by capping it. It is capped all the same. */
+static void another_tpm(void **state)
+{
+	struct machine *m = *state;
+	struct cap c = { 0 };
+
+	m->srk_name[10] = m->srk_name[10] == '0' ? '1' : '0';
+	m->config.cap = CAP_REQUIRED;
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven");
+	assert_true(is_capped(m));
+	machine_tpm_close(&m->tpm);
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven"); /* and stays so */
+	machine_tpm_close(&m->tpm);
+	swtpm_reboot(m->s);
+	m->config.cap = CAP_AUTO;
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_string_equal(c.state, "done");
+	assert_true(is_capped(m));
+}
+
+/* Where volumes are sealed `required` asks for the proof that an unsealing asks for, also in a boot that unsealed nothing. */
+static void required_proves(void **state)
+{
+	struct machine *m = *state;
+	struct config_volume v = { .name = (char *)"root", .mode = MODE_KBS_OR_VTPM }, *volumes[] = { &v, NULL };
+	struct cap c = { 0 };
+
+	m->config.volumes = volumes;
+	m->config.cap = CAP_REQUIRED;
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_true(m->tpm.trusted);
+	machine_tpm_close(&m->tpm);
+	swtpm_reboot(m->s);
+	m->config.vtpm.srk_name = NULL; /* nothing says which one it is */
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven");
+	assert_true(is_capped(m));
+	machine_tpm_close(&m->tpm);
+	swtpm_reboot(m->s);
+	v.mode = MODE_KBS; /* nothing is sealed: there is nothing to ask */
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	m->config.volumes = NULL;
+}
+
+/* A later volume of the run: a new connection to the same TPM, which knows that this boot was counted. */
+static void a_new_connection(void **state)
+{
+	struct machine *m = *state;
+	struct err *why = NULL;
+	bool capped;
+
+	for (int i = 0; i < 2; i++) {
+		break_off(m, i ? "tpm-session" : "tpm-io");
+		vtpm_set_counted(m->tpm.vtpm);
+		assert_true(vtpm_capped(m->tpm.vtpm, &m->r, &capped, &why) < 0);
+		assert_ok(machine_tpm_again(&m->env, &m->tpm, false, &why));
+		assert_null(why);
+		assert_true(m->tpm.trusted && vtpm_counted(m->tpm.vtpm));
+		assert_ok(vtpm_capped(m->tpm.vtpm, &m->r, &capped, &_err));
+		m->i.drop.nth = m->i.flip.nth = 0;
+	}
+	/* Not for ever, and not after what is no matter of the connection; */
+	break_off(m, "tpm-io");
+	err_set(&why, ERR_TPM, "tpm-io", "broken");
+	assert_int_equal(machine_tpm_again(&m->env, &m->tpm, false, &why), -1);
+	assert_string_equal(err_message(why), "broken");
+	err_clear(&why);
+	/* but the cap still comes. */
+	closes(m);
+	machine_tpm_close(&m->tpm);
+	err_set(&why, ERR_TPM, "policy", "other PCRs");
+	assert_int_equal(machine_tpm_again(&m->env, &m->tpm, false, &why), -1);
+	err_clear(&why);
+}
+
 #define t(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { t(after_silence), t(after_meddling), t(another_tpm_takes_over), t(odd_register) };
+	const struct CMUnitTest tests[] = { t(after_silence), t(after_meddling), t(another_tpm_takes_over), t(odd_register),
+					     t(lost_answer_to_the_cap), t(lost_answer_to_the_outcome), t(lost_answer_without_a_session),
+					     t(lost_command), t(any_command), t(swallowed), t(another_tpm), t(required_proves),
+					     t(a_new_connection) };
 
 	swtpm_or_skip();
 	log_init("test", LOGL_ERROR, false);
