@@ -175,6 +175,7 @@ static struct conn *conn_new(struct conns *all, SSL *ssl)
 		free(c);
 		return NULL;
 	}
+	all->accepted++;
 	if (++all->open >= all->limits.connections)
 		set_paused(all, true);
 	return c;

@@ -15,6 +15,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 
 #include "kbsd/peers.h"
 
@@ -33,6 +34,7 @@ struct conns {
 	struct evconnlistener *listener[LISTENERS_MAX];
 	size_t listeners;
 	unsigned int open;
+	uint64_t accepted; /* since the start */
 	bool paused;
 	size_t held; /* bytes of requests that are not answered yet */
 };

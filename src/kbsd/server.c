@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
+#include <inttypes.h>
 #include <openssl/err.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ struct server {
 	struct conns conns;
 	struct handshake handshake;
 	struct assets *assets;
-	struct event *on_hup, *on_term, *on_int, *on_expire;
+	struct event *on_hup, *on_usr1, *on_term, *on_int, *on_expire;
+	uint64_t requests;
 };
 
 static struct moment moment_now(void)
@@ -134,6 +136,7 @@ static void on_request(struct evhttp_request *req, void *arg)
 	const char *uri = evhttp_request_get_uri(req);
 	struct reply r = { 0 };
 
+	s->requests++;
 	if (!conn || !framing_is_plain(headers)) {
 		if (conn)
 			audit_refused(&(struct audit_who){ .address = conn->address }, "request", "framing",
@@ -180,6 +183,17 @@ static void on_hup(evutil_socket_t fd, short what, void *arg)
 		log_info("reload: done");
 }
 
+static void tell_served(const struct server *s)
+{
+	log_info("served: %" PRIu64 " requests, %" PRIu64 " connections", s->requests, s->conns.accepted);
+}
+
+static void on_usr1(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	tell_served(arg);
+}
+
 /* A moment for replies that are on their way, then the end. */
 static void on_term(evutil_socket_t fd, short what, void *arg)
 {
@@ -188,6 +202,7 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	log_info("ending");
+	tell_served(s);
 	conns_close(&s->conns);
 	event_base_loopexit(s->base, &grace);
 }
@@ -245,11 +260,12 @@ static int add_events(struct server *s, struct err **err)
 	const struct timeval every = { .tv_sec = EXPIRE_SECONDS };
 
 	s->on_hup = evsignal_new(s->base, SIGHUP, on_hup, s);
+	s->on_usr1 = evsignal_new(s->base, SIGUSR1, on_usr1, s);
 	s->on_term = evsignal_new(s->base, SIGTERM, on_term, s);
 	s->on_int = evsignal_new(s->base, SIGINT, on_term, s);
 	s->on_expire = event_new(s->base, -1, EV_PERSIST, on_expire, s);
-	if (!s->on_hup || !s->on_term || !s->on_int || !s->on_expire || event_add(s->on_hup, NULL) < 0 ||
-	    event_add(s->on_term, NULL) < 0 || event_add(s->on_int, NULL) < 0 || event_add(s->on_expire, &every) < 0)
+	if (!s->on_hup || !s->on_usr1 || !s->on_term || !s->on_int || !s->on_expire || event_add(s->on_hup, NULL) < 0 ||
+	    event_add(s->on_usr1, NULL) < 0 || event_add(s->on_term, NULL) < 0 || event_add(s->on_int, NULL) < 0 || event_add(s->on_expire, &every) < 0)
 		return err_nomem(err);
 	return 0;
 }
@@ -322,6 +338,7 @@ void server_free(struct server *s)
 		evhttp_free(s->http); /* ends the connections; our part of each goes with the base at the latest */
 	sessions_free(s->sessions);
 	free_event(s->on_hup);
+	free_event(s->on_usr1);
 	free_event(s->on_term);
 	free_event(s->on_int);
 	free_event(s->on_expire);

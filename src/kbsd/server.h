@@ -28,7 +28,7 @@ struct server_params {
 struct server;
 
 int server_new(const struct server_params *params, struct server **ret, struct err **err);
-/* Until SIGTERM or SIGINT; SIGHUP reloads. ERR_INTERNAL. */
+/* Until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 logs how much was served. ERR_INTERNAL. */
 int server_run(struct server *s, struct err **err);
 void server_free(struct server *s);
 

@@ -20,7 +20,7 @@ mkdir -p "$root/etc" "$root/run" "$root/tee" "$root/proc/sys/kernel/random" "$tm
 chmod 0755 "$tmp/servers"
 echo snp >"$root/tee/kind"
 echo "$pki" >"$root/tee/pki-dir"
-plan 41
+plan 42
 
 # volume NAME: an image of 24 MiB with a passphrase of 32 random bytes
 volume() {
@@ -49,6 +49,14 @@ reload() {
 	done=$(grep -c 'reload: done' "$tmp/servers/$1.log")
 	kill -HUP "$(cat "$tmp/servers/$1.pid")"
 	wait_for "[ \$(grep -c 'reload: done' $tmp/servers/$1.log) -gt $done ]"
+}
+
+# served SERVER: "REQUESTS CONNECTIONS" so far
+served() {
+	lines=$(grep -c 'served:' "$tmp/servers/$1.log")
+	kill -USR1 "$(cat "$tmp/servers/$1.pid")"
+	wait_for "[ \$(grep -c 'served:' $tmp/servers/$1.log) -gt $lines ]"
+	sed -n 's/.*served: \([0-9]*\) requests, \([0-9]*\) connections$/\1 \2/p' "$tmp/servers/$1.log" | tail -n 1
 }
 
 # secret SERVER RESOURCE VOLUME: stores the volume's document, which a running server reads at SIGHUP
@@ -138,9 +146,12 @@ run 0 "unlock what is open already" unlock root --config /conf
 run 0 "lock" lock root --config /conf
 nothing_mapped "after lock"
 before=$(grep -c 'attested' "$tmp/servers/owner.log")
+# shellcheck disable=SC2046 # words
+set -- $(served owner)
 run 0 "unlock both" unlock --all --config /conf --status-fd 1
 check "both are mapped" test "$(mapped | tr '\n' ' ')" = "data root "
 check "with one handshake" test "$(($(grep -c 'attested' "$tmp/servers/owner.log") - before))" = 1
+check "with four requests on one connection, says the server at SIGUSR1" test "$(served owner)" = "$(($1 + 4)) $(($2 + 1))"
 check "each line of --status-fd is an object of version 1" sh -c "[ -s '$tmp/out' ] && ! grep -v '^{\"v\":1,' '$tmp/out'"
 run 0 "lock root" lock root --config /conf
 run 0 "lock data" lock data --config /conf
