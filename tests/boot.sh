@@ -8,9 +8,13 @@
 #	sh tests/boot.sh hook			the hook's tests alone
 #	sh tests/boot.sh --list			names and titles
 #	sh tests/boot.sh success two-volumes	these cases only
+#	sh tests/boot.sh --table FILE ...	where the table of boots goes; before any other option
 #
-# VM_JOBS is the number of guests at a time (2); VM_LOGS a folder for the logs of failed cases (below the cache folder); VM_KEEP=1 keeps
-# everything. How the pieces fit together: tests/vm/README.
+# Ends with a table: a row per boot, the times by the guest's own clock from the kernel's start to the root mounted, or to the end of a machine
+# that was refused. It is kept, with the last five lines of each console in FILE.consoles.
+#
+# VM_JOBS is the number of guests at a time (2); VM_LOGS a folder for the logs of failed cases (below the cache folder; the table is beside
+# it unless --table says where); VM_KEEP=1 keeps everything. How the pieces fit together: tests/vm/README.
 
 set -u
 VM_SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -18,7 +22,11 @@ VM_SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 
-cases='' hook=yes
+cases='' hook=yes table=''
+if [ "${1-}" = --table ] && [ -n "${2-}" ]; then
+	table=$2
+	shift 2
+fi
 case ${1-} in
 --list)
 	for name in $VM_CASES $VM_CASES_FULL; do
@@ -39,6 +47,7 @@ esac
 [ "$(id -u)" = 0 ] || vm_fail "needs root: it unpacks a Debian tree and runs mkinitramfs in it"
 vm_begin
 VM_LOGS=${VM_LOGS:-$VM_CACHE/failed}
+table=${table:-$(dirname "$VM_LOGS")/boot-table.txt}
 . "$VM_SRC/tests/vm/prepare.sh"
 . "$VM_SRC/tests/vm/kbs.sh"
 . "$VM_SRC/tests/vm/shared.sh"
@@ -53,6 +62,10 @@ status=0
 # shellcheck disable=SC2086 # words
 [ -z "$cases" ] || printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
 
+# shellcheck disable=SC2086 # words
+vm_table "$table" $cases
+cat "$table"
+echo "(kept as $table, with the consoles' last lines in $table.consoles)"
 failed=0 passed=0
 for name in $cases; do
 	if [ "$(cat "$VM_WORK/results/$name" 2>/dev/null)" = pass ]; then

@@ -10,6 +10,7 @@ set -u
 . "$VM_SRC/tests/vm/tee.sh"
 . "$VM_SRC/tests/vm/tpm.sh"
 . "$VM_SRC/tests/vm/vtpm.sh"
+. "$VM_SRC/tests/vm/table.sh"
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 

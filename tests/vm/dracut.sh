@@ -53,6 +53,13 @@ vm_dracut_image()
 	vm_tree_umount "$VM_DRACUT"
 	[ $vm_status = 0 ] || return $vm_status
 	mv "$VM_DRACUT/tmp/$vm_name" "$VM_WORK/$vm_name"
+	rm -f "$VM_WORK/$vm_name.facts"
+	if grep -q 'Including module: systemd \*' "$VM_WORK/$vm_name.log"; then
+		vm_facts "$VM_WORK/$vm_name" environment=dracut-systemd
+	else
+		vm_facts "$VM_WORK/$vm_name" environment=dracut-plain
+	fi
+	vm_facts_config "$VM_WORK/$vm_name" "$VM_DRACUT/etc/cryptattest/cryptattest.conf"
 }
 
 # Images that a case asks for by name.

@@ -26,12 +26,16 @@ tee()
 	esac
 }
 
+# by_hand: somebody sits at the console, where there may be a prompt and a shell.
+by_hand() { CASE_BY_HAND=yes; }
+
 # with_config FILE [IMAGE]: the case's own "initrd": IMAGE, or that of kernel 6.12, with another cryptattest.conf.
 with_config()
 {
 	mkdir -p "$CASE_DIR/overlay/etc/cryptattest"
 	cp "$VM_WORK/$1" "$CASE_DIR/overlay/etc/cryptattest/cryptattest.conf"
 	vm_append "$CASE_DIR/initrd" "$VM_WORK/${2:-initrd-6.12}" "$CASE_DIR/overlay" etc
+	vm_facts_config "$CASE_DIR/initrd" "$VM_WORK/$1"
 }
 
 # without_crypttab: the same without Debian's own idea of what the root file system lies on.
@@ -40,8 +44,9 @@ without_crypttab()
 	mkdir -p "$CASE_DIR/overlay/cryptroot"
 	: >"$CASE_DIR/overlay/cryptroot/crypttab"
 	mv "$CASE_DIR/initrd" "$CASE_DIR/initrd.crypttab"
+	[ ! -e "$CASE_DIR/initrd.facts" ] || mv "$CASE_DIR/initrd.facts" "$CASE_DIR/initrd.crypttab.facts"
 	vm_append "$CASE_DIR/initrd" "$CASE_DIR/initrd.crypttab" "$CASE_DIR/overlay" cryptroot
-	rm "$CASE_DIR/initrd.crypttab"
+	rm -f "$CASE_DIR/initrd.crypttab" "$CASE_DIR/initrd.crypttab.facts"
 }
 
 # machine KERNEL INITRD [-- KERNEL-ARGUMENT...]: what will be launched and measured.
@@ -76,6 +81,7 @@ server_stop()
 	kill "$VM_KBS_PID"
 	wait "$VM_KBS_PID"
 	VM_PORT=
+	VM_KBS_SERVED=0
 }
 
 # tpm DISK: the machine has a TPM and this disk, both of its own: they keep what the guest does to them.
@@ -133,9 +139,10 @@ launch()
 	vm_launch "$CASE_DIR"
 	case $? in
 	0) ;;
-	124 | 137) fail "the guest neither powered off nor rebooted in ${VM_SECONDS:-120} s" ;;
+	124 | 137) row_write; fail "the guest neither powered off nor rebooted in ${VM_SECONDS:-120} s" ;;
 	*) fail "qemu: $(tail -n 1 "$CASE_DIR/qemu.log")" ;;
 	esac
+	row_write
 }
 
 # A line that matches the extended regular expression is on the console; there is none.

@@ -25,6 +25,7 @@ vm_append()
 {
 	cat "$2" >"$1"
 	truncate -s %512 "$1"
+	[ ! -e "$2.facts" ] || cp "$2.facts" "$1.facts"
 	(cd "$3" && find "$4" -exec touch -h -d @0 {} + && find "$4" | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc) >>"$1"
 }
 
@@ -40,6 +41,7 @@ vm_append()
 #			their own, so they change no measurement
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
 #	VM_SECONDS	how long it may take
+#	VM_ICOUNT	not empty: one processor, and a clock that counts its instructions (4 ns each) and passes over waiting
 #	VM_QEMU		further options of QEMU
 #
 # Status 0 when the guest powered off or rebooted, 124 when it did neither in time.
@@ -81,8 +83,10 @@ vm_launch()
 	# One line per connection, for the tests that count them.
 	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s 2>/dev/null\n' "$1" "${VM_PORT:-9}" >"$1/forward"
 	chmod +x "$1/forward"
+	vm_cpu="-accel tcg,thread=multi -smp 2"
+	[ -z "${VM_ICOUNT:-}" ] || vm_cpu="-accel tcg,thread=single -icount shift=2,sleep=off -smp 1"
 	# shellcheck disable=SC2086 # drives and TPM are words
-	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 \
+	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 $vm_cpu -cpu max -m 768 \
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
 		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
 		$vm_drives $vm_tpm ${VM_QEMU:-} -device virtio-rng-pci \

@@ -15,6 +15,9 @@ vm_initramfs()
 		vm_fail "mkinitramfs failed for kernel $1"
 	fi
 	mv "$VM_ROOT/tmp/$2" "$VM_WORK/$2"
+	rm -f "$VM_WORK/$2.facts"
+	vm_facts "$VM_WORK/$2" environment=initramfs-tools
+	[ ! -e "$VM_ROOT/etc/cryptattest/cryptattest.conf" ] || vm_facts_config "$VM_WORK/$2" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
 }
 
 # The bench without cryptattest: a keyscript that knows the passphrase.
@@ -27,6 +30,7 @@ vm_image_stock()
 	chmod 755 "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
 	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/local/lib/give" >"$VM_ROOT/etc/crypttab"
 	vm_initramfs 6.12 initrd-stock
+	vm_facts "$VM_WORK/initrd-stock" opener=stock source=file
 	rm "$VM_ROOT/etc/crypttab" "$VM_ROOT/usr/local/lib/root.key" "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
 }
 

@@ -26,6 +26,7 @@ vm_kbs_start()
 		>"$2" 2>&1 </dev/null &
 	VM_KBS_PID=$!
 	VM_PIDS="$VM_KBS_PID ${VM_PIDS:-}"
+	VM_KBS_SERVED=0
 	: >>"$2"
 	vm_tries=0
 	while VM_PORT=$(sed -n 's|.*listening on https://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$2" | head -n 1) && [ -z "$VM_PORT" ]; do

@@ -64,6 +64,7 @@ vm_prepare_packaged()
 	vm_said "the emulated processor" vm_tee_install 6.12
 	vm_said "the configured image" vm_packaged_image initrd-packaged
 	mv "$VM_ROOT/tmp/initrd-packaged" "$VM_WORK/initrd-packaged"
+	vm_facts_config "$VM_WORK/initrd-packaged" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
 
 	vm_said "purge everything" chroot "$VM_ROOT" dpkg --purge cryptattest-initramfs cryptattest cryptattest-doc
 	vm_said "the configuration is left to its owner" test -e "$VM_ROOT/etc/cryptattest/cryptattest.conf"

@@ -9,6 +9,7 @@
 . "$VM_SRC/tests/vm/tpm.sh"
 . "$VM_SRC/tests/vm/dracut.sh"
 . "$VM_SRC/tests/vm/packaged.sh"
+. "$VM_SRC/tests/vm/table.sh"
 
 # Our programs as a distribution builds them, and the test tools.
 vm_build()

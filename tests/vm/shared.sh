@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 # What the cases of cases.sh share: disks, configurations, key brokers, images. Sourced by boot.sh.
 
-# Which of the two kernels' images the named cases need, and everything else, which is cheap.
-vm_prepare()
+# What every boot needs: programs, disks, secrets, configurations.
+vm_prepare_basics()
 {
 	vm_build >"$VM_WORK/build.log" 2>&1 || { tail -n 30 "$VM_WORK/build.log" >&2; vm_fail "the build failed"; }
 	vm_prepare_tree
@@ -12,6 +12,12 @@ vm_prepare()
 	vm_prepare_pki
 	vm_prepare_servers
 	vm_prepare_configs
+}
+
+# And which of the two kernels' images the named cases need.
+vm_prepare()
+{
+	vm_prepare_basics
 	case " $* " in
 	*' stock '*) vm_image_stock ;;
 	esac
