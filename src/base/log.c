@@ -31,11 +31,6 @@ void log_init(const char *program, enum log_level level, bool kmsg)
 	}
 }
 
-enum log_level log_level(void)
-{
-	return threshold;
-}
-
 static void put(int fd, const char *line, size_t len)
 {
 	/* One write per line, so that lines of several processes do not mix. A log that cannot be written has nobody
@@ -43,6 +38,25 @@ static void put(int fd, const char *line, size_t len)
 	ssize_t n = write(fd, line, len);
 
 	(void)n;
+}
+
+/*
+ * The kernel takes ten records in five seconds of one open file of /dev/kmsg and drops the rest (devkmsg_write()). An error is what the
+ * administrator must read, so each goes through a file of its own: what was said before it cannot crowd it out. Errors are few: one for each
+ * volume, and one for what happens next.
+ */
+static void put_kmsg(enum log_level level, const char *line, size_t len)
+{
+	const int fd = level == LOGL_ERROR ? open("/dev/kmsg", O_WRONLY | O_NOCTTY | O_CLOEXEC) : -1;
+
+	put(fd >= 0 ? fd : kmsg_fd, line, len);
+	if (fd >= 0)
+		close(fd);
+}
+
+enum log_level log_level(void)
+{
+	return threshold;
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)
@@ -66,11 +80,11 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	n = snprintf(line, sizeof(line), "%.40s: %s%s\n", program_name, marks[level], text);
 	if (n > 0)
 		put(STDERR_FILENO, line, (size_t)n);
-	/* The kernel drops what one writer says beyond ten lines in five seconds: debug stays out of its way. */
+	/* Debug stays out of the way of what counts (put_kmsg()). */
 	if (kmsg_fd >= 0 && level <= LOGL_INFO) {
 		n = snprintf(line, sizeof(line), "<%d>%.40s: %s\n", priorities[level], program_name, text);
 		if (n > 0)
-			put(kmsg_fd, line, (size_t)n);
+			put_kmsg(level, line, (size_t)n);
 	}
 	errno = saved;
 }

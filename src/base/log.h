@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
  * Modules log at debug only; the engine and the verbs report. One line: `volume: step: what: why`.
- * Sinks: stderr, and /dev/kmsg when asked (boot). Text is sanitised; a secret has no way in.
+ * Sinks: stderr, and /dev/kmsg when asked (boot); there an error always arrives, of the rest no more than ten lines in five seconds. Text is sanitised; a secret has no way in.
  */
 #ifndef CRYPTATTEST_BASE_LOG_H
 #define CRYPTATTEST_BASE_LOG_H

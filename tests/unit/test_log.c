@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,9 +68,52 @@ static void sanitised(void **state)
 	assert_string_equal(out + strlen(out) - 4, "x..\n");
 }
 
+/* The first field of a record of /dev/kmsg is its priority, the text comes after the first ';'. */
+static unsigned int count_records(int fd, const char *what)
+{
+	char record[8192];
+	unsigned int found = 0;
+	ssize_t n;
+
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		record[n > 0 ? n : 0] = 0;
+		found += strstr(record, what) != NULL;
+	}
+	return found;
+}
+
+/* What the kernel drops is what was said too fast; errors are not among it. Only root can see that, and not where the limit is switched off. */
+static void kernel_log(void **state)
+{
+	char out[65536], mode[32] = "", info[64], error[64];
+	int fd = open("/proc/sys/kernel/printk_devkmsg", O_RDONLY);
+
+	if (fd < 0 || read(fd, mode, sizeof(mode) - 1) < 0 || strncmp(mode, "ratelimit", 9) != 0 || access("/dev/kmsg", W_OK) < 0) {
+		print_message("the kernel's log: not tried here (%s)\n", mode);
+		return;
+	}
+	close(fd);
+	snprintf(info, sizeof(info), "test-log %d: info", (int)getpid());
+	snprintf(error, sizeof(error), "test-log %d: error", (int)getpid());
+	log_init("prog", LOGL_INFO, true);
+	CAPTURE(out, {
+		for (int i = 0; i < 30; i++)
+			log_info("%s", info);
+		for (int i = 0; i < 15; i++)
+			log_error("%s", error);
+	});
+	log_init("prog", LOGL_INFO, false);
+	fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	assert_true(fd >= 0);
+	assert_in_range(count_records(fd, info), 1, 10);
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(count_records(fd, error), 15);
+	close(fd);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lines), cmocka_unit_test(sanitised) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lines), cmocka_unit_test(sanitised), cmocka_unit_test(kernel_log) };
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
