@@ -10,7 +10,7 @@ build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
 # The emulated processors are a kernel module (6.12, whose headers tests/emul fetches by itself) and a FUSE character device.
 boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio xz-utils socat openssl libfuse3-dev
 	swtpm ovmf tpm2-tools libtss2-tcti-swtpm0 dosfstools mtools fdisk"
-all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl strace iproute2
+all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl jq strace iproute2
 	debhelper dh-apparmor lintian dpkg-dev rpm apparmor bash
 	systemd clevis clevis-luks clevis-tpm2"
 # tang-common has the server without a unit that would start it.

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "keysrc/keysrc.h"
 #include "unlock/exitcode.h"
+#include "unlock/failure.h"
 #include "unlock/guardian.h"
 #include "unlock/handout.h"
 
@@ -26,6 +27,8 @@ static int run(struct cli *cli, const struct unlock_options *opt)
 int cmd_unlock(struct cli *cli)
 {
 	struct unlock_options opt = { .names = cli->opts.args, .all = cli->opts.all, .boot = cli->opts.boot, .prepare = cli->opts.prepare };
+	struct unlock_env env;
+	struct failure_watch watch = { &env, &opt };
 	struct err *err = NULL;
 
 	if (cli->opts.all == (cli->opts.n_args > 0)) {
@@ -33,7 +36,11 @@ int cmd_unlock(struct cli *cli)
 								   "which volume? name one, or say --all");
 		return cli_fail(err);
 	}
-	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+	/* The guardian reports in our place, and needs to know of what. */
+	if (cli_need_config(cli, &err) < 0)
+		return cli_fail(err);
+	env = cli_env(cli);
+	if (guardian_start(cli->platform->mapper, cli->root_fd, opt.boot ? failure_of_unfinished : NULL, &watch, &cli->guardian, &err) < 0)
 		return cli_fail(err);
 	return run(cli, &opt);
 }
@@ -51,7 +58,7 @@ int cmd_key(struct cli *cli)
 		return cli_fail(err);
 	}
 	/* The trial mapping is private, and must not outlive us. */
-	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+	if (guardian_start(cli->platform->mapper, cli->root_fd, NULL, NULL, &cli->guardian, &err) < 0)
 		return cli_fail(err);
 	if (cli->opts.peer && handout_peer(STDOUT_FILENO, name, &err) < 0)
 		return cli_fail(err);
@@ -66,7 +73,7 @@ int cmd_recover(struct cli *cli)
 	struct err *err = NULL;
 
 	/* Before the passphrase is read. */
-	if (guardian_start(cli->platform->mapper, cli->root_fd, &cli->guardian, &err) < 0)
+	if (guardian_start(cli->platform->mapper, cli->root_fd, NULL, NULL, &cli->guardian, &err) < 0)
 		return cli_fail(err);
 	if (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, cli->opts.args[0], &v, &err) < 0)
 		return cli_fail(err);

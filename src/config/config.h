@@ -48,6 +48,14 @@ struct config_kbs {
 	unsigned int line;
 };
 
+/* Where a boot that failed is reported to besides its log: [agent] report-*. */
+struct config_report {
+	char *url;	     /* https://host[:port][/path]; NULL: nowhere */
+	char *origin, *path; /* url, split; path "/" at least */
+	char **pins, **server_names;
+	char *ca, *ca_pem, *proxy;
+};
+
 /* What a sealed secret must depend on, and which vTPM is ours. Good for the cap without a [vtpm] section too: the defaults. */
 struct config_vtpm {
 	bool present; /* the section stands in a file */
@@ -107,6 +115,7 @@ struct config {
 	enum config_cap cap;
 	enum config_preflight preflight;
 	enum config_opener opener;
+	struct config_report report;
 	struct config_vtpm vtpm;
 	struct config_kbs **kbs; /* NULL-terminated, config order */
 	struct config_volume **volumes;

@@ -54,6 +54,16 @@ const struct keyword config_keywords[] = {
 	AGENT("opener", KW_ENUM, opener, .def = "cryptattest", .values = openers, .allowed = "cryptattest, crypttab",
 	      .doc = "Who maps the volumes of the initrd phase. With crypttab, unlock --boot leaves the audited headers, and stock tools ask for "
 		     "the passphrases (keyscript, socket), see cryptattest-boot(7). That is the weaker way."),
+	AGENT("report-url", KW_STRING, report.url, .allowed = "https://host[:port][/path]",
+	      .doc = "With unlock --boot: a server of the owner's that is told of a failure, by one POST of at most 8 KiB of JSON without secrets. Unset, "
+		     "nothing is sent. Needs report-pin or report-ca."),
+	AGENT("report-pin", KW_LIST, report.pins, .allowed = "sha256//BASE64 of the SHA-256 of the server's public key (SPKI)",
+	      .doc = "Public key that server must show. Nothing is sent to another one."),
+	AGENT("report-ca", KW_STRING, report.ca, .allowed = "an absolute path to certificates in PEM",
+	      .doc = "The only authorities trusted for that server."),
+	AGENT("report-server-name", KW_LIST, report.server_names, .allowed = "a DNS name or an address",
+	      .doc = "Names accepted in a certificate of report-ca. Default: the host of report-url."),
+	AGENT("report-proxy", KW_STRING, report.proxy, .allowed = "http://host:port", .doc = "Tunnel to that server through this HTTP proxy."),
 
 	KBS("url", KW_LIST, urls, .allowed = "https://host[:port][/prefix]",
 	    .doc = "Address of the broker; several are tried in turn."),

@@ -193,7 +193,11 @@ static int load_named_files(const struct loader *l, struct err **err)
 {
 	for (struct config_section **s = l->config->sections; *s; s++) {
 		struct config_kbs *k = (*s)->target;
+		struct config_report *r = &l->config->report;
 
+		if ((*s)->scope == SCOPE_AGENT && r->ca &&
+		    load_pem(l, *s, "report-ca", r->ca, "-----BEGIN CERTIFICATE-----", "certificate", &r->ca_pem, err) < 0)
+			return -1;
 		if ((*s)->scope == SCOPE_VTPM && load_vtpm(l, *s, (*s)->target, err) < 0)
 			return -1;
 		if ((*s)->scope == SCOPE_KBS && k->ca &&

@@ -94,6 +94,10 @@ void config_free(struct config *c)
 		volume_free(*v);
 	for (struct config_section **s = c->sections; s && *s; s++)
 		section_free(*s);
+	clear_keywords(SCOPE_AGENT, c);
+	free(c->report.ca_pem);
+	free(c->report.origin);
+	free(c->report.path);
 	clear_keywords(SCOPE_VTPM, &c->vtpm);
 	free(c->vtpm.vek_data);
 	free(c->vtpm.signer_pem);

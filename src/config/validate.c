@@ -61,6 +61,48 @@ static int check_kbs(const struct config_section *s, bool allow_http, struct err
 	return 0;
 }
 
+static int check_report_identity(const struct config_section *s, const struct config_report *r, struct err **err)
+{
+	for (size_t i = 0; r->pins && r->pins[i]; i++)
+		if (!config_pin_ok(r->pins[i]))
+			return config_fail(s, "report-pin", i, err, "report-pin = %.100s: sha256// and the base64 of 32 bytes is wanted", r->pins[i]);
+	for (size_t i = 0; r->server_names && r->server_names[i]; i++)
+		if (!config_host_ok(r->server_names[i], strlen(r->server_names[i])))
+			return config_fail(s, "report-server-name", i, err, "report-server-name = %.100s: a DNS name or an address is wanted",
+					   r->server_names[i]);
+	if (r->ca && r->ca[0] != '/')
+		return config_fail(s, "report-ca", 0, err, "report-ca = %.200s: an absolute path is wanted", r->ca);
+	if (r->server_names && !r->ca)
+		return config_fail(s, "report-server-name", 0, err, "report-server-name needs report-ca: a pin already names the one key accepted");
+	if (r->proxy && !config_proxy_ok(r->proxy))
+		return config_fail(s, "report-proxy", 0, err, "report-proxy = %.200s: http://host:port is wanted", r->proxy);
+	return 0;
+}
+
+/* Never plain http, in tests either: what a machine says of itself is for one server. */
+static int check_report(const struct config_section *s, struct config_report *r, struct err **err)
+{
+	static const char *const keys[] = { "report-pin", "report-ca", "report-server-name", "report-proxy" };
+	size_t n;
+
+	if (!r->url) {
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			if (config_setting_of(s, keys[i], 0))
+				return config_fail(s, keys[i], 0, err, "%s without report-url has no effect", keys[i]);
+		return 0;
+	}
+	if (!config_url_ok(r->url, false))
+		return config_fail(s, "report-url", 0, err, "report-url = %.200s: https://host[:port][/path] is wanted", r->url);
+	if (check_report_identity(s, r, err) < 0)
+		return -1;
+	if (!r->pins && !r->ca)
+		return config_fail(s, "report-url", 0, err, "report-url needs report-pin or report-ca: any server could take the reports");
+	n = strlen("https://") + strcspn(r->url + strlen("https://"), "/");
+	r->origin = strndup(r->url, n);
+	r->path = text_dup(r->url[n] ? r->url + n : "/");
+	return r->origin && r->path ? 0 : err_nomem(err);
+}
+
 /* "SOURCE:PATH"; prompt needs no colon. */
 static int split_secret(const struct config_section *s, struct config_volume *v, struct err **err)
 {
@@ -180,6 +222,8 @@ static void warn_shared_devices(const struct config *c)
 
 int config_validate(struct config *c, bool allow_http, struct err **err)
 {
+	if (check_report(c->sections[0], &c->report, err) < 0)
+		return -1;
 	/* Brokers first: a volume's complaint about its source should be about the volume. */
 	for (struct config_section **s = c->sections; *s; s++)
 		if ((*s)->scope == SCOPE_KBS && check_kbs(*s, allow_http, err) < 0)

@@ -167,6 +167,29 @@ void doctor_broker(const struct unlock_env *env, const struct config_kbs *k, str
 	}
 }
 
+/* Where a failure would be told of. A GET, which reports nothing; any answer of that server will do. Without it a boot is no worse off. */
+static void check_report(const struct unlock_env *env, struct doctor *d)
+{
+	const struct config_report *rep = &env->config->report;
+	const char *const urls[] = { rep->origin, NULL };
+	const struct transport_config conf = source_report_transport(rep, urls);
+	struct transport_reply r = { 0 };
+	struct err *err = NULL;
+
+	if (!rep->url)
+		return;
+	if (transport_configure(env->transport, &conf, &err) < 0 ||
+	    transport_request(env->transport, 0, "GET", rep->path, NULL, true, deadline_in_ms(ANSWER_MS), &r, &err) < 0) {
+		doctor_add_err(d, "report", rep->url, DOCTOR_WARN, err);
+	} else if (r.kind == TREPLY_FAIL) {
+		doctor_add(d, "report", rep->url, DOCTOR_WARN, layer_hint(failed_at(&r), &r), "failures will not be told there: %s",
+			   r.what[0] ? r.what : transport_fail_name(r.fail));
+	} else {
+		doctor_add(d, "report", rep->url, DOCTOR_OK, NULL, "the configured server: %s", r.peer_pin);
+	}
+	transport_reply_clear(&r);
+}
+
 void doctor_net(const struct unlock_env *env, struct doctor *d)
 {
 	bool needed = false;
@@ -183,4 +206,5 @@ void doctor_net(const struct unlock_env *env, struct doctor *d)
 		else
 			doctor_add(d, "kbs", (*k)->name, DOCTOR_SKIP, NULL, "not asked: no volume uses [kbs %s]; `cryptattest attest --source %s` asks it",
 				   (*k)->name, (*k)->name);
+	check_report(env, d);
 }

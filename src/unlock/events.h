@@ -15,7 +15,7 @@
 
 struct events;
 
-/* fd -1: no lines. A reader that went away never stops an unlock. */
+/* fd -1: no lines. A reader that went away never stops an unlock. What is kept is seen by processes that are forked after this. */
 int events_new(int status_fd, struct events **ret, struct err **err);
 void events_free(struct events *ev);
 /* volume may be NULL. A NULL ev does nothing. */

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "unlock/exitcode.h"
+#include "unlock/guardian.h"
 #include "unlock/job.h"
 
 #define GRACE_S 5	  /* for the ordinary path to notice the deadline first and say more */
@@ -26,6 +27,7 @@ static struct {
 	void (*power)(bool poweroff);
 	bool boot;
 	enum config_on_failure action;
+	struct guardian *guardian;
 	volatile sig_atomic_t cancelled;
 	volatile sig_atomic_t stopped;
 	bool watching; /* thread runs, and nobody else takes SIGALRM */
@@ -41,7 +43,7 @@ static void say(const char *text)
 	(void)n;
 }
 
-/* Async-signal-safe: write, reboot(2), _exit. What stays mapped and was not finished is the guardian's to remove. */
+/* Async-signal-safe: write, send, poll, reboot(2), _exit. The guardian reports before the machine is gone; what stays mapped and was not finished is the guardian's to remove. */
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -49,6 +51,7 @@ static void on_alarm(int sig)
 		return;
 	say(guard.cancelled ? "cryptattest: a step did not end after cancellation; giving up\n" :
 			      "cryptattest: out of time: the deadline passed inside a step that does not end\n");
+	guardian_overdue(guard.guardian);
 	if (guard.boot && guard.action == ON_FAILURE_REBOOT) {
 		say("cryptattest: restarting (on-failure = reboot)\n");
 		guard.power(false);
@@ -122,6 +125,7 @@ void guard_start(const struct unlock_env *env, bool boot, struct deadline d)
 	uint64_t left = deadline_left_ms(d);
 
 	guard.power = env->platform->power;
+	guard.guardian = env->guardian;
 	guard.boot = boot && facts_in_initrd(env);
 	guard.action = env->config ? env->config->on_failure : ON_FAILURE_CONTINUE;
 	guard.stopped = 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "state/state.h"
 #include "unlock/exitcode.h"
@@ -22,8 +24,9 @@
 #define ACT_MAX_S 20	 /* then it ends, and the next run removes what is left */
 #define RETRY_MS 20	 /* udev's blkid holds a new public mapping open for a moment */
 #define RETRIES 250
+#define REPORT_MS 4000
 
-enum order { ORDER_HOLD = 'H', ORDER_EXPECT = 'E', ORDER_RELEASE = 'R' };
+enum order { ORDER_HOLD = 'H', ORDER_EXPECT = 'E', ORDER_RELEASE = 'R', ORDER_OVERDUE = 'O' };
 
 struct message {
 	char order;
@@ -33,6 +36,7 @@ struct message {
 struct guardian {
 	int fd;
 	pid_t pid;
+	bool reports;
 };
 
 /* --- the process --- */
@@ -47,11 +51,14 @@ struct watch {
 	} *expected;
 	size_t n;
 	unsigned int removed;
+	guardian_report *report;
+	void *report_ctx;
+	bool reported;
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct watch *w, const char *fmt, ...)
 {
-	char line[512] = "<4>cryptattest: ";
+	char line[960] = "<3>cryptattest: ";
 	const size_t head = strlen(line);
 	va_list ap;
 
@@ -175,7 +182,36 @@ out:
 	state_free(st);
 }
 
-static void report(const struct watch *w)
+static void say_line(void *ctx, const char *line)
+{
+	say(ctx, "%s", line);
+}
+
+/* In a process of its own: looking at the machine must not keep what is to be removed. */
+static void report_once(struct watch *w, enum guardian_cause cause)
+{
+	const struct deadline limit = deadline_in_ms(REPORT_MS);
+	pid_t pid;
+
+	if (!w->report || w->reported)
+		return;
+	w->reported = true;
+	pid = fork();
+	if (pid == 0) {
+		w->report(w->report_ctx, cause, say_line, w);
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+		if (deadline_passed(limit)) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			return;
+		}
+		clock_sleep_ms(RETRY_MS, limit);
+	}
+}
+
+static void tell_removed(const struct watch *w)
 {
 	say(w, "the agent ended before its run was finished: nothing that it had mapped stays");
 	if (w->removed)
@@ -189,15 +225,31 @@ static void report(const struct watch *w)
 	}
 }
 
-static void act(struct watch *w)
+/* Nothing of ours may take a number below 3: libdevmapper writes its complaints there. */
+static void open_log(struct watch *w)
 {
-	sigset_t set;
-
-	/* Nothing of ours may take a number below 3: libdevmapper writes its complaints there. */
+	if (w->kmsg >= 0)
+		return;
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		if (open("/dev/null", O_RDWR) < 0)
 			_exit(1);
 	w->kmsg = openat(w->root_fd, "dev/kmsg", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+}
+
+/* The run waits for the answer, in a signal handler. */
+static void overdue(struct watch *w)
+{
+	open_log(w);
+	say(w, "the agent is out of time in a step that does not end");
+	report_once(w, GUARDIAN_OVERDUE);
+	(void)!write(w->sock, "", 1);
+}
+
+static void act(struct watch *w)
+{
+	sigset_t set;
+
+	open_log(w);
 	signal(SIGALRM, SIG_IGN); /* drops one that waits */
 	signal(SIGALRM, SIG_DFL);
 	sigemptyset(&set);
@@ -209,17 +261,19 @@ static void act(struct watch *w)
 	for (int i = 0; i < RETRIES && !remove_all(w); i++)
 		clock_sleep_ms(RETRY_MS, deadline_in_ms(ACT_MAX_S * 1000));
 	record(w);
-	report(w);
+	tell_removed(w);
+	report_once(w, GUARDIAN_KILLED);
 }
 
-__attribute__((noreturn)) static void watch(const struct mapper *m, int sock, int root_fd)
+__attribute__((noreturn)) static void watch(const struct mapper *m, int sock, int root_fd, guardian_report *report, void *ctx)
 {
-	struct watch w = { .m = m, .sock = sock, .root_fd = root_fd, .lock_fd = -1, .kmsg = -1 };
+	struct watch w = { .m = m, .sock = sock, .root_fd = root_fd, .lock_fd = -1, .kmsg = -1, .report = report, .report_ctx = ctx };
 	int low = sock < root_fd ? sock : root_fd, high = sock < root_fd ? root_fd : sock;
 	struct message msg;
 	bool released = false;
 
 	setsid();
+	log_init("cryptattest", LOGL_ERROR, false);
 	prctl(PR_SET_NAME, "cryptattest-grd", 0, 0, 0);
 	/* Nothing of the caller's stays open: a script that reads our output to its end does not wait for this process. */
 	close_between(0, low - 1);
@@ -229,6 +283,10 @@ __attribute__((noreturn)) static void watch(const struct mapper *m, int sock, in
 		released = msg.order == ORDER_RELEASE;
 		if (msg.order == ORDER_EXPECT)
 			expect(&w, &msg);
+		else if (msg.order == ORDER_OVERDUE && w.lock_fd >= 0)
+			overdue(&w);
+		else if (msg.order == ORDER_OVERDUE)
+			(void)!write(w.sock, "", 1);
 	}
 	/* Without the lock nothing had been mapped yet, and what is there is another run's. */
 	if (!released && w.lock_fd >= 0)
@@ -239,7 +297,7 @@ __attribute__((noreturn)) static void watch(const struct mapper *m, int sock, in
 
 /* --- the agent's side --- */
 
-int guardian_start(const struct mapper *m, int root_fd, struct guardian **ret, struct err **err)
+int guardian_start(const struct mapper *m, int root_fd, guardian_report *report, void *ctx, struct guardian **ret, struct err **err)
 {
 	_cleanup_free_ struct guardian *g = calloc(1, sizeof(*g));
 	sigset_t all, saved;
@@ -256,7 +314,7 @@ int guardian_start(const struct mapper *m, int root_fd, struct guardian **ret, s
 	saved_errno = errno;
 	if (g->pid == 0) {
 		free(TAKE_PTR(g));
-		watch(m, pair[1], root_fd);
+		watch(m, pair[1], root_fd, report, ctx);
 	}
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	close(pair[1]);
@@ -265,6 +323,7 @@ int guardian_start(const struct mapper *m, int root_fd, struct guardian **ret, s
 		return err_set_errno(err, ERR_INTERNAL, "guardian", saved_errno, "cannot fork the guardian process");
 	}
 	g->fd = pair[0];
+	g->reports = report != NULL;
 	*ret = TAKE_PTR(g);
 	return 0;
 }
@@ -313,6 +372,17 @@ int guardian_expect(struct guardian *g, const char *name, const char *uuid, stru
 	strcpy(msg.name, name);
 	strcpy(msg.uuid, uuid);
 	return tell(g, &msg, -1, err);
+}
+
+void guardian_overdue(struct guardian *g)
+{
+	const struct message msg = { .order = ORDER_OVERDUE };
+	struct pollfd p = { .events = POLLIN };
+
+	if (!g || !g->reports || send(g->fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(msg))
+		return;
+	p.fd = g->fd;
+	poll(&p, 1, REPORT_MS + 1000);
 }
 
 void guardian_release(struct guardian *g)

@@ -16,12 +16,20 @@
 
 struct guardian;
 
-/* Call before any secret is read and any thread started. */
-int guardian_start(const struct mapper *m, int root_fd, struct guardian **ret, struct err **err);
+/* What the run cannot report itself any more. Called in a process of the guardian's that has four seconds; say() is a line of the kernel's log. */
+enum guardian_cause { GUARDIAN_KILLED, GUARDIAN_OVERDUE };
+typedef void guardian_say(void *ctx, const char *line);
+typedef void guardian_report(void *ctx, enum guardian_cause cause, guardian_say *say, void *say_ctx);
+
+/* Call before any secret is read and any thread started. report may be NULL. */
+int guardian_start(const struct mapper *m, int root_fd, guardian_report *report, void *ctx, struct guardian **ret, struct err **err);
 /* The state lock is held: from here on private mappings are this run's to remove. */
 int guardian_hold(struct guardian *g, int lock_fd, struct err **err);
 /* Before a mapping is made under its public name; removed unless the run ends well. */
 int guardian_expect(struct guardian *g, const char *name, const char *uuid, struct err **err);
+/* The time is up and the run is stuck: has the report written, and waits for that no longer than the guardian does. Async-signal-safe; g may be
+ * NULL. */
+void guardian_overdue(struct guardian *g);
 /* The run is over and on record: what is mapped stays. */
 void guardian_release(struct guardian *g);
 void guardian_stop(struct guardian *g); /* waits for it; takes NULL */

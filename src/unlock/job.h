@@ -135,7 +135,9 @@ bool facts_in_initrd(const struct unlock_env *env);
 void guard_start(const struct unlock_env *env, bool boot, struct deadline d);
 void guard_stop(void);
 
-/* on_failure.c: `on-failure` under --boot; returns only for `continue`. capped: there is no register that was to be closed and stayed open. */
-void on_failure(const struct unlock_env *env, int exit_code, bool capped);
+/* on_failure.c: `on-failure` under --boot; the second returns only for `continue`. capped: there is no register that was to be closed and stayed
+ * open. What happens next is said at once, before reports that may take their time. */
+void on_failure_say(const struct unlock_env *env, int exit_code, bool capped);
+void on_failure(const struct unlock_env *env, bool capped);
 
 #endif

@@ -34,36 +34,38 @@ static void run_shell(void)
 		waitpid(pid, NULL, 0);
 }
 
-void on_failure(const struct unlock_env *env, int exit_code, bool capped)
+static bool shell_shut(enum config_on_failure action, bool capped)
 {
-	enum config_on_failure action = env->config->on_failure;
+	return action == ON_FAILURE_SHELL && !capped;
+}
+
+void on_failure_say(const struct unlock_env *env, int exit_code, bool capped)
+{
+	const enum config_on_failure action = env->config->on_failure;
 	const char *why = exit_code_text(exit_code);
 
-	switch (action) {
-	case ON_FAILURE_CONTINUE:
+	/* P2: not on a register that a shell could unseal with. */
+	if (shell_shut(action, capped))
+		log_error("%s; the cap failed, so there is no shell: restarting in %u s", why, READING_TIME_MS / 1000);
+	else if (action == ON_FAILURE_CONTINUE)
 		log_error("the boot goes on without these volumes: %s (on-failure = continue)", why);
-		return;
-	case ON_FAILURE_SHELL:
-		/* P2: not on a register that a shell could unseal with. */
-		if (!capped) {
-			log_error("%s; the cap failed, so there is no shell: restarting in %u s", why, READING_TIME_MS / 1000);
-			clock_sleep_ms(READING_TIME_MS, deadline_in_ms(0));
-			env->platform->power(false);
-			break;
-		}
+	else if (action == ON_FAILURE_SHELL)
 		log_error("%s; starting a shell on the console, the machine restarts when it ends (on-failure = shell)", why);
-		run_shell();
-		env->platform->power(false);
-		break;
-	case ON_FAILURE_POWEROFF:
+	else if (action == ON_FAILURE_POWEROFF)
 		log_error("%s; switching off in %u s (on-failure = poweroff)", why, READING_TIME_MS / 1000);
-		clock_sleep_ms(READING_TIME_MS, deadline_in_ms(0));
-		env->platform->power(true);
-		break;
-	case ON_FAILURE_REBOOT:
+	else
 		log_error("%s; restarting in %u s (on-failure = reboot)", why, READING_TIME_MS / 1000);
+}
+
+void on_failure(const struct unlock_env *env, bool capped)
+{
+	const enum config_on_failure action = env->config->on_failure;
+
+	if (action == ON_FAILURE_CONTINUE)
+		return;
+	if (action == ON_FAILURE_SHELL && !shell_shut(action, capped))
+		run_shell();
+	else
 		clock_sleep_ms(READING_TIME_MS, deadline_in_ms(0));
-		env->platform->power(false);
-		break;
-	}
+	env->platform->power(action == ON_FAILURE_POWEROFF);
 }

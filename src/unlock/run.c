@@ -209,7 +209,8 @@ static int preflight(struct run *run)
 {
 	if (!run->opt->boot || !run->in_initrd || run->env->config->profile != PROFILE_CVM)
 		return 0;
-	if (preflight_check(run->env, &run->err) == 0)
+	events_start(run->env->events, "preflight", NULL);
+	if (events_done(run->env->events, "preflight", NULL, preflight_check(run->env, &run->err), &run->err) == 0)
 		return 0;
 	fail_at(run, JOB_AUDITED, NULL, run->err);
 	jobs_end_key(run);
@@ -300,7 +301,26 @@ static bool boot_must_stop(const struct run *run)
 	return run->err && err_class(run->err) != ERR_NOTHING;
 }
 
-static void end(struct run *run, int code)
+static bool is_capped(const struct run *run)
+{
+	return !text_eq(run->cap, "failed") && !text_eq(run->cap, "pending");
+}
+
+/* Why it failed, what happens now, and only then what else may help. */
+static char *tell(struct run *run, int code, bool stop)
+{
+	run_print(run);
+	if (stop)
+		on_failure_say(run->env, code, is_capped(run));
+	/* Without the lock nothing was tried: another run is at it, or the configuration has no volume. */
+	if (!run->opt->boot || run->opt->key || code == EXIT_OK || run->lock_fd < 0)
+		return NULL;
+	failure_report(run, code);
+	return failure_json(run, code);
+}
+
+/* *ret_json: what is to be sent; caller frees. */
+static void end(struct run *run, int code, bool stop, char **ret_json)
 {
 	_cleanup_err_ struct err *err = NULL;
 
@@ -312,10 +332,7 @@ static void end(struct run *run, int code)
 	if (run->lock_fd >= 0)
 		run_keep_timeline(run);
 	machine_tpm_close(&run->tpm);
-	run_print(run);
-	/* Without the lock nothing was tried: another run is at it, or the configuration has no volume. */
-	if (run->opt->boot && !run->opt->key && code != EXIT_OK && run->lock_fd >= 0)
-		failure_report(run, code);
+	*ret_json = tell(run, code, stop);
 	for (size_t i = 0; i < run->n_jobs; i++)
 		job_clear(&run->jobs[i]);
 	free(run->jobs);
@@ -328,6 +345,7 @@ static void end(struct run *run, int code)
 int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
 {
 	struct run run = { .env = env, .opt = opt, .lock_fd = -1, .cap = "pending" };
+	_cleanup_free_ char *json = NULL;
 	bool stop;
 	int code;
 
@@ -338,9 +356,12 @@ int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
 	work(&run);
 	code = run_exit_code(&run);
 	stop = boot_must_stop(&run);
-	end(&run, code);
+	end(&run, code, stop, &json);
 	guard_stop();
+	/* After the guard: the deadline may be what failed. */
+	if (json)
+		failure_send(env, json);
 	if (stop)
-		on_failure(env, code, !text_eq(run.cap, "failed") && !text_eq(run.cap, "pending"));
+		on_failure(env, is_capped(&run));
 	return code;
 }

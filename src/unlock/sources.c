@@ -180,6 +180,17 @@ struct transport_config source_transport(const struct unlock_env *env, const str
 					  .user_agent = "cryptattest/" PACKAGE_VERSION };
 }
 
+struct transport_config source_report_transport(const struct config_report *report, const char *const urls[static 2])
+{
+	return (struct transport_config){ .urls = urls,
+					  .pins = (const char *const *)report->pins,
+					  .ca_pem = report->ca_pem,
+					  .server_names = (const char *const *)report->server_names,
+					  .proxy = report->proxy,
+					  .verify_time_floor = BUILD_EPOCH,
+					  .user_agent = "cryptattest/" PACKAGE_VERSION };
+}
+
 int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, struct collector *c, struct deadline d,
 		    struct key_source **ret, struct err **err)
 {

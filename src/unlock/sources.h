@@ -25,6 +25,8 @@ void collector_clear(struct collector *c);
 
 /* What the transport child needs to know of one [kbs] section. Borrows from it. */
 struct transport_config source_transport(const struct unlock_env *env, const struct config_kbs *kbs);
+/* The same of [agent] report-*; its url is set. */
+struct transport_config source_report_transport(const struct config_report *report, const char *const urls[static 2]);
 /* Session with one [kbs] section. Key generation starts at once; no traffic. The collector must outlive it. */
 int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, struct collector *c, struct deadline d,
 		    struct key_source **ret, struct err **err);

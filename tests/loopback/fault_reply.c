@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* The protocol: sessions, the binding of evidence to key and nonce, and the ways an answer can be wrong inside. */
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/fileio.h"
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "tests/loopback/faultkbs.h"
@@ -243,6 +245,8 @@ static enum fault_where place(const struct fault_request *r)
 		return WHERE_AUTH;
 	if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/kbs/v0/attest") == 0)
 		return WHERE_ATTEST;
+	if (strcmp(r->method, "POST") == 0 && strncmp(r->path, "/kbs/", 5) != 0)
+		return WHERE_REPORT;
 	return WHERE_GET;
 }
 
@@ -258,6 +262,8 @@ static void answer(struct fault_conn *c, const struct fault_request *r, enum fau
 		on_auth(c, r, step);
 	} else if (w == WHERE_ATTEST) {
 		on_attest(c, r, step);
+	} else if (w == WHERE_REPORT) {
+		fault_send(c, 200, "", "");
 	} else if (w == WHERE_GET) {
 		on_get(c, r, step);
 	}
@@ -287,6 +293,8 @@ void fault_answer(struct fault_conn *c, const struct fault_request *r)
 	step = *fault_script_next(&k->queue[w]);
 	if (w == WHERE_ATTEST)
 		note_attest(k, r);
+	if (w == WHERE_REPORT && k->conf.keep)
+		file_write_atomic(AT_FDCWD, k->conf.keep, r->body, r->len, 0644, NULL);
 	k->counts->requests[w]++;
 	memcpy(k->counts->cookie, r->cookie, sizeof(k->counts->cookie));
 	pthread_mutex_unlock(&k->lock);

@@ -7,7 +7,7 @@
 
 static const char *const where_names[] = {
 	[WHERE_ACCEPT] = "accept", [WHERE_AUTH] = "auth",	[WHERE_ATTEST] = "attest",
-	[WHERE_GET] = "get",	   [WHERE_CONNECT] = "connect",
+	[WHERE_GET] = "get",	   [WHERE_CONNECT] = "connect", [WHERE_REPORT] = "report",
 };
 
 /* Actions by place; "" ends the list. Those for a request of any kind come first. */

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: faultkbs DIR SCRIPT [SECRET]\n");
 		return 2;
 	}
+	conf.keep = text_printf("%s/report", argv[1]);
 	conf.script = argv[2];
 	conf.secret = argc > 3 ? argv[3] : "a secret of faultkbs";
 	ca = testca_new("faultkbs authority");
@@ -50,8 +51,8 @@ int main(int argc, char **argv)
 	while (read(0, scrap, sizeof(scrap)) > 0)
 		;
 	fault_stop(&s);
-	printf("connections=%u tls=%u auth=%u attest=%u get=%u keys=%u\n", s.counts->connections, s.counts->tls,
-	       s.counts->requests[WHERE_AUTH], s.counts->requests[WHERE_ATTEST], s.counts->requests[WHERE_GET],
+	printf("connections=%u tls=%u auth=%u attest=%u get=%u report=%u keys=%u\n", s.counts->connections, s.counts->tls,
+	       s.counts->requests[WHERE_AUTH], s.counts->requests[WHERE_ATTEST], s.counts->requests[WHERE_GET], s.counts->requests[WHERE_REPORT],
 	       s.counts->distinct_keys);
 	fault_forget(&s);
 	testca_free(ca);

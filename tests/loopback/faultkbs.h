@@ -3,7 +3,8 @@
  * A KBS that goes wrong on request: real sockets, real TLS, the real protocol (wire/), and a script that says what happens to
  * which request. It runs in a process of its own and counts in shared memory what it saw.
  *
- * Script: lines or `;`-separated `WHERE ACTION [ARGUMENT]`; WHERE is accept, auth, attest, get or connect (a proxy's). Each WHERE
+ * Script: lines or `;`-separated `WHERE ACTION [ARGUMENT]`; WHERE is accept, auth, attest, get, connect (a proxy's) or report
+ * (a POST to anywhere else: taken, and kept in DIR/report). Each WHERE
  * has its own queue; the last action of a queue stays, an empty queue means ok. `*N` behind WHERE repeats a line N times.
  *
  *   ok                     the right answer
@@ -38,7 +39,7 @@
 #define FAULT_KEYS_MAX 64
 #define FAULT_STEPS_MAX 64
 
-enum fault_where { WHERE_ACCEPT, WHERE_AUTH, WHERE_ATTEST, WHERE_GET, WHERE_CONNECT, WHERE_N };
+enum fault_where { WHERE_ACCEPT, WHERE_AUTH, WHERE_ATTEST, WHERE_GET, WHERE_CONNECT, WHERE_REPORT, WHERE_N };
 
 /* Shared with the server's process. */
 struct fault_counts {
@@ -65,6 +66,7 @@ struct fault_conf {
 	const char *protocol; /* the only version it speaks; NULL = 0.4.0 */
 	bool ipv6;	     /* listen on ::1 */
 	unsigned int port;   /* 0 = any */
+	const char *keep;    /* file for the newest report, or NULL */
 };
 
 struct fault_server {

@@ -58,6 +58,13 @@ kbs_conf https://127.0.0.1:1 "$pin"
 agent doctor
 check "nobody listens: exit 5" all '[ $code = 5 ]' 'row ok dns' 'row fail tcp "to do: "' 'row skip tls' 'row skip kbs'
 kbs_conf "$url" "$pin"
+sed -i "1i [agent]\nreport-url = $url/hook\nreport-pin = $pin" root/etc/test.conf
+agent doctor
+check "the server that failures are told to" all '[ $code = 0 ]' "row ok report '/hook: the configured server: sha256//'"
+sed -i 's|^report-pin.*|report-pin = sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=|' root/etc/test.conf
+agent doctor
+check "and another one, which is no reason to fail" all '[ $code = 0 ]' "row warn report 'failures will not be told there: .*to do: '" '[ ! -e report ]'
+kbs_conf "$url" "$pin"
 printf '[kbs spare]\nurl = https://127.0.0.1:1\npin = %s\n' "$pin" >>root/etc/test.conf
 agent doctor
 check "a broker that no volume uses is not asked" all '[ $code = 0 ]' 'row ok kbs "answers the first step"' 'row skip kbs "spare: not asked: no volume uses"' \

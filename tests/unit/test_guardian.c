@@ -118,7 +118,7 @@ static void agent(int ready, int how_far)
 	struct guardian *g = NULL;
 	int lock = -1;
 
-	if (guardian_start(&mapper, root, &g, NULL) < 0)
+	if (guardian_start(&mapper, root, NULL, NULL, &g, NULL) < 0)
 		_exit(1);
 	if (how_far >= HOLDS && (state_lock(root, deadline_in_ms(WAIT_MS), &lock, NULL) < 0 || guardian_hold(g, lock, NULL) < 0))
 		_exit(2);
@@ -320,7 +320,7 @@ static void test_guardian_gone(void **state)
 	pid_t pid;
 
 	assert_fails(guardian_expect(NULL, "root", UUID, &_err), ERR_INTERNAL, "guardian");
-	assert_ok(guardian_start(&mapper, root, &g, &_err));
+	assert_ok(guardian_start(&mapper, root, NULL, NULL, &g, &_err));
 	assert_ok(guardian_expect(g, "root", UUID, &_err));
 	pid = guardian_of(getpid());
 	kill(pid, SIGKILL);
