@@ -11,7 +11,7 @@ vm_dracut_key()
 	{
 		vm_tree_version "$VM_KERNEL_612"
 		vm_tree_version dracut
-		cat "$VM_SRC/tests/vm/dracut.sh"
+		echo "$VM_DRACUT_PACKAGES"
 	} | sha256sum | cut -c1-16
 }
 
