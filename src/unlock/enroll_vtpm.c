@@ -159,7 +159,7 @@ static int seal(const struct enroll *e, struct vtpm *v, const struct vtpm_rules 
 	int slot = luks_edit_keyslot(s->edit);
 
 	memcpy(p.vk_id, e->vk_id, sizeof(p.vk_id));
-	if (luks_header_id(luks_edit_header(s->edit), slot, p.header_id, err) < 0 || vtpm_seal(v, r, &p, s->pin, s->next, &b, err) < 0)
+	if (luks_header_id(luks_edit_header(s->edit), slot, p.header_id, err) < 0 || vtpm_seal(v, r, &p, s->pin, s->next, NULL, &b, err) < 0)
 		return -1;
 	b.name = text_dup(e->conf->name);
 	b.uuid = text_dup(e->h.uuid);

@@ -21,23 +21,22 @@ static void blob_clear(struct sealed_blob *b)
 
 /* Of the file that is there. Whatever is wrong with it, a new one is right; where its disk is not there, none could be written, and an NV
  * pin would name what nobody has. */
-static int is_current(struct run *run, struct job *job, const struct vtpm_rules *rules, bool *ret, struct err **err)
+static int is_current(struct run *run, struct job *job, const struct vtpm_rules *rules, struct sealed_blob *b, bool *ret, struct err **err)
 {
-	_cleanup_(blob_clear) struct sealed_blob b = { 0 };
 	_cleanup_err_ struct err *why = NULL;
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
 
 	*ret = false;
-	if (sidecar_read(run->env, job->conf, sidecar_wait(run), &text, &len, &why) < 0 || sealed_blob_parse(text, len, &b, &why) < 0) {
+	if (sidecar_read(run->env, job->conf, sidecar_wait(run), &text, &len, &why) < 0 || sealed_blob_parse(text, len, b, &why) < 0) {
 		if (text_starts(err_id(why), "device-"))
 			return err_propagate(err, TAKE_PTR(why));
 		log_debug("%s: %s", job->conf->name, err_message(why));
 		return 0;
 	}
-	if (!text_eq(b.name, job->conf->name) || !text_eq(b.uuid, luks_volume_uuid(job->volume)) || b.pin)
+	if (!text_eq(b->name, job->conf->name) || !text_eq(b->uuid, luks_volume_uuid(job->volume)) || b->pin)
 		return 0;
-	return vtpm_current(run->tpm.vtpm, rules, &b, ret, err);
+	return vtpm_current(run->tpm.vtpm, rules, b, ret, err);
 }
 
 /* The escrowed passphrase must open this volume's key, or the broker would have us seal something else. */
@@ -69,14 +68,15 @@ static int fill_names(struct sealed_blob *b, const struct job *job, int slot, st
 	return b->name && b->uuid && b->sealed_at ? 0 : err_nomem(err);
 }
 
-static int seal_anew(struct run *run, struct job *job, const struct vtpm_rules *rules, struct err **err)
+static int seal_anew(struct run *run, struct job *job, const struct vtpm_rules *rules, const struct sealed_blob *in_place, struct err **err)
 {
 	_cleanup_(sealed_payload_clear) struct sealed_payload payload = { 0 };
 	_cleanup_(blob_clear) struct sealed_blob blob = { 0 };
 	_cleanup_free_ char *text = NULL;
 	int slot = -1;
 
-	if (check_escrow(job, &payload, &slot, err) < 0 || vtpm_seal(run->tpm.vtpm, rules, &payload, NULL, NULL, &blob, err) < 0 ||
+	if (check_escrow(job, &payload, &slot, err) < 0 ||
+	    vtpm_seal(run->tpm.vtpm, rules, &payload, NULL, NULL, in_place->pub.len ? in_place : NULL, &blob, err) < 0 ||
 	    fill_names(&blob, job, slot, err) < 0 || sealed_blob_text(&blob, &text, err) < 0)
 		return -1;
 	return sidecar_write(run->env, job->conf, text, err);
@@ -84,6 +84,7 @@ static int seal_anew(struct run *run, struct job *job, const struct vtpm_rules *
 
 static int try_reseal(struct run *run, struct job *job, const char **ret_note, struct err **err)
 {
+	_cleanup_(blob_clear) struct sealed_blob in_place = { 0 };
 	_cleanup_rules_ struct rules rules = { 0 };
 	bool capped, current;
 
@@ -98,10 +99,10 @@ static int try_reseal(struct run *run, struct job *job, const char **ret_note, s
 		return -1;
 	if (capped)
 		return err_set(err, ERR_CAP, "capped", "the cap is in place: what is sealed now could not be unsealed");
-	if (is_current(run, job, &rules.vtpm, &current, err) < 0)
+	if (is_current(run, job, &rules.vtpm, &in_place, &current, err) < 0)
 		return -1;
 	*ret_note = current ? "current" : "resealed";
-	return current ? 0 : seal_anew(run, job, &rules.vtpm, err);
+	return current ? 0 : seal_anew(run, job, &rules.vtpm, &in_place, err);
 }
 
 static int reseal(struct run *run, struct job *job, const char **ret_note, struct err **err)

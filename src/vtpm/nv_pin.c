@@ -11,38 +11,56 @@
 #include "vtpm/policy_run.h"
 #include "vtpm/session.h"
 
-static const uint8_t magic[4] = { 'C', 'A', 'N', '1' };
+static const uint8_t magic[4] = { 'C', 'A', 'N', '2' };
 #define OFF_NAME 32
-#define OFF_BASELINE 64
+#define OFF_FORMER 64
+#define OFF_BASELINE 96
 
 static uint8_t *entry(uint8_t *data, size_t i)
 {
 	return data + sizeof(magic) + i * NV_PIN_ENTRY;
 }
 
-int nv_pin_put(uint8_t data[static NV_PIN_SIZE], const char *vk_id, const struct tpm_name *object, uint64_t baseline, struct err **err)
+static uint8_t *entry_for(uint8_t *data, const uint8_t id[static 32], struct err **err)
 {
-	uint8_t id[32], digest[DIGEST_MAX], *e = NULL;
+	uint8_t *e = NULL;
 
-	if (hex_decode(vk_id, strlen(vk_id), id, sizeof(id), err) < 0 ||
-	    digest_bytes(DIGEST_SHA256, object->bytes, object->len, digest, err) < 0)
-		return -1;
-	if (memcmp(data, magic, sizeof(magic)) != 0)
-		memset(data, 0, NV_PIN_SIZE);
-	memcpy(data, magic, sizeof(magic));
 	for (size_t i = 0; i < NV_PIN_ENTRIES; i++) {
 		uint8_t *at = entry(data, i);
 
-		if (memcmp(at, id, sizeof(id)) == 0) {
-			e = at;
-			break;
-		}
+		if (memcmp(at, id, 32) == 0)
+			return at;
 		if (!e && all_zero(at, NV_PIN_ENTRY))
 			e = at;
 	}
 	if (!e)
-		return err_set(err, ERR_CONFIG, "pin-full", "the NV pin names %d volumes already", NV_PIN_ENTRIES);
+		err_set(err, ERR_CONFIG, "pin-full", "the NV pin names %d volumes already", NV_PIN_ENTRIES);
+	return e;
+}
+
+static int digest_of(const struct tpm_name *object, uint8_t ret[static DIGEST_MAX], struct err **err)
+{
+	return digest_bytes(DIGEST_SHA256, object->bytes, object->len, ret, err);
+}
+
+int nv_pin_put(uint8_t data[static NV_PIN_SIZE], const char *vk_id, const struct tpm_name *object, const struct tpm_name *in_place,
+	       uint64_t baseline, struct err **err)
+{
+	uint8_t id[32], digest[DIGEST_MAX], kept[DIGEST_MAX], *e;
+
+	if (hex_decode(vk_id, strlen(vk_id), id, sizeof(id), err) < 0 || digest_of(object, digest, err) < 0 ||
+	    (in_place && digest_of(in_place, kept, err) < 0))
+		return -1;
+	if (memcmp(data, magic, sizeof(magic)) != 0)
+		memset(data, 0, NV_PIN_SIZE);
+	memcpy(data, magic, sizeof(magic));
+	e = entry_for(data, id, err);
+	if (!e)
+		return -1;
 	memcpy(e, id, sizeof(id));
+	/* Cut off once, the one before the last may still be the one on the disk. */
+	if (memcmp(e + OFF_NAME, digest, 32) != 0 && !(in_place && memcmp(e + OFF_FORMER, kept, 32) == 0))
+		memcpy(e + OFF_FORMER, e + OFF_NAME, 32);
 	memcpy(e + OFF_NAME, digest, 32);
 	for (int i = 0; i < 8; i++)
 		e[OFF_BASELINE + i] = (uint8_t)(baseline >> (56 - 8 * i));
@@ -53,12 +71,12 @@ bool nv_pin_get(const uint8_t data[static NV_PIN_SIZE], const struct tpm_name *o
 {
 	uint8_t digest[DIGEST_MAX];
 
-	if (memcmp(data, magic, sizeof(magic)) != 0 || digest_bytes(DIGEST_SHA256, object->bytes, object->len, digest, NULL) < 0)
+	if (memcmp(data, magic, sizeof(magic)) != 0 || digest_of(object, digest, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < NV_PIN_ENTRIES; i++) {
 		const uint8_t *e = data + sizeof(magic) + i * NV_PIN_ENTRY;
 
-		if (memcmp(e + OFF_NAME, digest, 32) != 0)
+		if (memcmp(e + OFF_NAME, digest, 32) != 0 && memcmp(e + OFF_FORMER, digest, 32) != 0)
 			continue;
 		hex_encode(e, 32, ret_vk_id);
 		return true;
@@ -142,8 +160,8 @@ static int prepare(struct vtpm *v, const struct vtpm_rules *r, const TPM2B_NV_PU
 	return nv_written(&ret->pub) ? nv_read(v->t, ret, data, NV_PIN_SIZE, err) : 0;
 }
 
-int nv_pin_write(struct vtpm *v, const struct vtpm_rules *r, const struct vtpm_state *s, const struct tpm_name *object, const char *vk_id,
-		 uint64_t baseline, struct err **err)
+int nv_pin_write(struct vtpm *v, const struct vtpm_rules *r, const struct vtpm_state *s, const struct tpm_name *object,
+		 const struct tpm_name *in_place, const char *vk_id, uint64_t baseline, struct err **err)
 {
 	const struct policy p = write_policy(s);
 	_cleanup_loaded_ struct tpm_loaded session = TPM_LOADED(v->t);
@@ -151,7 +169,8 @@ int nv_pin_write(struct vtpm *v, const struct vtpm_rules *r, const struct vtpm_s
 	uint8_t data[NV_PIN_SIZE] = { 0 };
 	TPM2B_NV_PUBLIC pub;
 
-	if (wanted(r, &p, &pub, err) < 0 || prepare(v, r, &pub, data, &n, err) < 0 || nv_pin_put(data, vk_id, object, baseline, err) < 0 ||
+	if (wanted(r, &p, &pub, err) < 0 || prepare(v, r, &pub, data, &n, err) < 0 ||
+	    nv_pin_put(data, vk_id, object, in_place, baseline, err) < 0 ||
 	    session_policy(v->t, &session, err) < 0 || policy_run(v->t, session.tr, &p, err) < 0)
 		return -1;
 	return nv_write(v->t, &n, session.tr, data, sizeof(data), err);

@@ -63,13 +63,14 @@ int vtpm_capped(struct vtpm *v, const struct vtpm_rules *r, bool *ret, struct er
 /*
  * Seals for the PCR values that the next boot will have before its cap: `next` (the literal PCRs, in the rules' bank), or the current ones
  * with the cap register at zero when NULL. At boot, uncapped, with next == NULL, creation data prove the origin, a trial unsealing
- * follows and the NV pin is written when the rules have one; with a signer this also takes a signature for the current state. Else the
- * object has no proof of origin, and only a vk_id in the measured configuration makes it usable. The payload's secret stays the
+ * follows and the NV pin is written when the rules have one; with a signer this also takes a signature for the current state. The
+ * pin goes on naming in_place too, the object of the file that is to be replaced (NULL: not known), so that a power cut before it is
+ * replaced costs nothing. Else the object has no proof of origin, and only a vk_id in the measured configuration makes it usable. The payload's secret stays the
  * caller's; its baseline is filled in here. name, uuid and sealed_at of the result are the caller's to set. ERR_CONFIG "pcrs-unmeasured"
  * when the selected PCRs are all zero or all FF, "pcrs-empty", "pin-needed".
  */
 int vtpm_seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_payload *payload, const struct secret *pin,
-	      const struct pcr_values *next, struct sealed_blob *ret, struct err **err);
+	      const struct pcr_values *next, const struct sealed_blob *in_place, struct sealed_blob *ret, struct err **err);
 
 /* C4: how we know that this object was sealed by us in this machine's boot state. */
 enum sealed_origin {

@@ -117,19 +117,27 @@ static int trial(struct vtpm *v, const struct vtpm_rules *r, const struct sealed
 	return secret_equal(bytes, payload) ? 0 : err_set(err, ERR_TPM, "seal-trial", "trial unsealing gave other bytes than were sealed");
 }
 
-static int write_pin(struct vtpm *v, const struct vtpm_rules *r, const struct vtpm_state *s, const struct sealed_blob *b,
-		     const struct sealed_payload *payload, struct err **err)
+static int name_of(const struct vtpm_rules *r, const struct sealed_blob *b, struct tpm_name *ret, struct err **err)
 {
 	TPM2B_PUBLIC pub;
-	struct tpm_name name;
 
-	if (seal_check_public(&b->pub, r->pin, &pub, err) < 0 || tpm_name_of_public(&pub, &name, err) < 0)
+	return seal_check_public(&b->pub, r->pin, &pub, err) < 0 ? -1 : tpm_name_of_public(&pub, ret, err);
+}
+
+/* in_place comes from the host's disk: it is a Name that the pin may keep if it holds it, and nothing else. */
+static int write_pin(struct vtpm *v, const struct vtpm_rules *r, const struct vtpm_state *s, const struct sealed_blob *b,
+		     const struct sealed_blob *in_place, const struct sealed_payload *payload, struct err **err)
+{
+	struct tpm_name name, older;
+	const bool has_older = in_place && name_of(r, in_place, &older, NULL) == 0;
+
+	if (name_of(r, b, &name, err) < 0)
 		return -1;
-	return nv_pin_write(v, r, s, &name, payload->vk_id, b->baseline, err);
+	return nv_pin_write(v, r, s, &name, has_older ? &older : NULL, payload->vk_id, b->baseline, err);
 }
 
 static int seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_payload *payload, const struct secret *pin,
-		const struct pcr_values *next, struct sealed_blob *b, struct err **err)
+		const struct pcr_values *next, const struct sealed_blob *in_place, struct sealed_blob *b, struct err **err)
 {
 	_cleanup_vtpm_state_ struct vtpm_state s = { 0 };
 	_cleanup_secret_ struct secret *bytes = NULL;
@@ -146,15 +154,15 @@ static int seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_
 	}
 	if (trial(v, r, b, pin, bytes, err) < 0)
 		return -1;
-	return r->pin_index ? write_pin(v, r, &s, b, payload, err) : 0;
+	return r->pin_index ? write_pin(v, r, &s, b, in_place, payload, err) : 0;
 }
 
 int vtpm_seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_payload *payload, const struct secret *pin,
-	      const struct pcr_values *next, struct sealed_blob *ret, struct err **err)
+	      const struct pcr_values *next, const struct sealed_blob *in_place, struct sealed_blob *ret, struct err **err)
 {
 	struct sealed_blob b = { 0 };
 
-	if (seal(v, r, payload, pin, next, &b, err) < 0) {
+	if (seal(v, r, payload, pin, next, in_place, &b, err) < 0) {
 		sealed_blob_clear(&b);
 		return -1;
 	}

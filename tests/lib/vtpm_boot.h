@@ -97,7 +97,7 @@ static inline int boot_seal_err(struct vtpm *v, const struct vtpm_rules *r, cons
 {
 	struct sealed_payload p = boot_payload();
 	_cleanup_secret_ struct secret *code = pin ? boot_secret(pin) : NULL;
-	int rc = vtpm_seal(v, r, &p, code, NULL, ret, err);
+	int rc = vtpm_seal(v, r, &p, code, NULL, NULL, ret, err);
 
 	sealed_payload_clear(&p);
 	if (rc < 0)

@@ -120,7 +120,7 @@ static void cmd_seal(char **a, int n)
 	if (n > 5)
 		snprintf(payload.vk_id, sizeof(payload.vk_id), "%s", a[5]);
 	MUST(vtpm_trust(v, &name, &e_));
-	MUST(vtpm_seal(v, &rules.vtpm, &payload, pin, NULL, &blob, &e_));
+	MUST(vtpm_seal(v, &rules.vtpm, &payload, pin, NULL, NULL, &blob, &e_));
 	blob.name = text_dup(a[1]);
 	blob.uuid = TAKE_PTR(names.uuid);
 	blob.keyslot = names.keyslot;

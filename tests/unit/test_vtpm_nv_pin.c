@@ -64,7 +64,7 @@ static void test_nv_pin_forged(void **state)
 	assert_int_equal(swtpm_sh(m->s, "tpm2_nvundefine 0x01800103"), 0);
 	v = boot_open(swtpm_access(m->s), &m->primary);
 	/* It defines the index for the good state, as we would, and cannot write it; */
-	assert_fails(nv_pin_write(v, &m->r, &good, &name, BOOT_VK_ID, 0, &_err), ERR_TPM, "pcr-changed");
+	assert_fails(nv_pin_write(v, &m->r, &good, &name, NULL, BOOT_VK_ID, 0, &_err), ERR_TPM, "pcr-changed");
 	vtpm_close(v);
 	boot_system(m->s, "system");
 	expect_refused(m, "never written");
@@ -73,15 +73,15 @@ static void test_nv_pin_forged(void **state)
 	v = boot_open(swtpm_access(m->s), &m->primary);
 	/* for its own state, and writes it; */
 	assert_ok(vtpm_state_read(v, &m->r, NULL, 0, &evil, &_err));
-	assert_ok(nv_pin_write(v, &m->r, &evil, &name, BOOT_VK_ID, 0, &_err));
+	assert_ok(nv_pin_write(v, &m->r, &evil, &name, NULL, BOOT_VK_ID, 0, &_err));
 	vtpm_state_clear(&evil);
 	vtpm_close(v);
 	boot_system(m->s, "system");
 	expect_refused(m, "others than this boot state could write it");
 	/* or for everybody. */
 	assert_int_equal(swtpm_sh(m->s, "tpm2_nvundefine 0x01800103 && "
-					"tpm2_nvdefine 0x01800103 -s 436 -a 'ownerwrite|ownerread|authread|no_da' && "
-					"head -c 436 /dev/zero | tpm2_nvwrite 0x01800103 -C o -i -"),
+					"tpm2_nvdefine 0x01800103 -s 420 -a 'ownerwrite|ownerread|authread|no_da' && "
+					"head -c 420 /dev/zero | tpm2_nvwrite 0x01800103 -C o -i -"),
 			 0);
 	expect_refused(m, "others than this boot state could write it");
 	vtpm_state_clear(&good);
@@ -100,7 +100,7 @@ static void test_nv_pin_after_the_cap(void **state)
 	boot_cap(m->s);
 	v = boot_open(swtpm_access(m->s), &m->primary);
 	assert_ok(vtpm_state_read(v, &m->r, NULL, 0, &s, &_err));
-	assert_fails(nv_pin_write(v, &m->r, &s, &name, BOOT_VK_ID, 0, &_err), ERR_TPM, "pcr-changed");
+	assert_fails(nv_pin_write(v, &m->r, &s, &name, NULL, BOOT_VK_ID, 0, &_err), ERR_TPM, "pcr-changed");
 	/* Without our own values in PolicyPCR the TPM says so itself. */
 	assert_ok(nv_find(v->t, PIN_INDEX, &n, &_err));
 	{
@@ -135,7 +135,7 @@ static void test_nv_pin_update(void **state)
 	expect_origin(m, ORIGIN_NV_PIN);
 	boot_system(m->s, "new system");
 	expect_origin(m, ORIGIN_NV_PIN);
-	assert_int_equal(swtpm_sh(m->s, "tpm2_nvundefine 0x01800103 && tpm2_nvdefine 0x01800103 -s 436 -a 'ownerwrite|ownerread'"), 0);
+	assert_int_equal(swtpm_sh(m->s, "tpm2_nvundefine 0x01800103 && tpm2_nvdefine 0x01800103 -s 420 -a 'ownerwrite|ownerread'"), 0);
 	v = boot_open(swtpm_access(m->s), &m->primary);
 	assert_fails(boot_seal_err(v, &m->r, NULL, &b, &_err), ERR_TPM, "nv-attributes");
 	vtpm_close(v);
@@ -164,7 +164,7 @@ static void test_nv_pin_names_the_volume(void **state)
 		assert_ok(nv_find(v->t, PIN_INDEX, &n, &_err));
 		assert_ok(nv_undefine(v->t, &n, NULL, &_err));
 	}
-	assert_ok(nv_pin_write(v, &m->r, &s, &name, BOOT_HEADER_ID, 0, &_err));
+	assert_ok(nv_pin_write(v, &m->r, &s, &name, NULL, BOOT_HEADER_ID, 0, &_err));
 	vtpm_state_clear(&s);
 	vtpm_close(v);
 	assert_fails(unseal(m, true, &origin, first, &_err), ERR_INTEGRITY, "sealed-payload");
@@ -197,6 +197,28 @@ static void test_owner_authorization(void **state)
 	expect_origin(m, ORIGIN_NV_PIN);
 }
 
+/* Two objects of a volume are named: the last one, and the one that is in its place or was named before. */
+static void test_nv_pin_former(void **state)
+{
+	struct tpm_name a = { .len = 34, .bytes = { 1 } }, b = { .len = 34, .bytes = { 2 } }, c = { .len = 34, .bytes = { 3 } },
+			d = { .len = 34, .bytes = { 4 } };
+	uint8_t data[NV_PIN_SIZE] = { 0 };
+	char got[65];
+
+	assert_ok(nv_pin_put(data, BOOT_VK_ID, &a, NULL, 0, &_err));
+	assert_ok(nv_pin_put(data, BOOT_VK_ID, &b, &a, 0, &_err));
+	assert_true(nv_pin_get(data, &a, got) && nv_pin_get(data, &b, got));
+	/* The file of b was never written: a stays, however often that happens. */
+	assert_ok(nv_pin_put(data, BOOT_VK_ID, &c, &a, 0, &_err));
+	assert_true(nv_pin_get(data, &a, got) && nv_pin_get(data, &c, got) && !nv_pin_get(data, &b, got));
+	/* The same once more changes nothing; */
+	assert_ok(nv_pin_put(data, BOOT_VK_ID, &c, NULL, 0, &_err));
+	assert_true(nv_pin_get(data, &a, got) && nv_pin_get(data, &c, got));
+	/* nor can a file that was never named be brought in. */
+	assert_ok(nv_pin_put(data, BOOT_VK_ID, &b, &d, 0, &_err));
+	assert_true(nv_pin_get(data, &b, got) && nv_pin_get(data, &c, got) && !nv_pin_get(data, &d, got) && !nv_pin_get(data, &a, got));
+}
+
 static void test_nv_pin_entries(void **state)
 {
 	uint8_t data[NV_PIN_SIZE];
@@ -205,19 +227,19 @@ static void test_nv_pin_entries(void **state)
 
 	memset(data, 0xff, sizeof(data)); /* rubbish counts as empty */
 	assert_false(nv_pin_get(data, &name, got));
-	for (int round = 0; round < 2; round++)
+	for (int round = 0; round < 3; round++)
 		for (uint8_t i = 0; i < NV_PIN_ENTRIES; i++) {
 			memset(vk_id, 'a' + i, 64);
 			vk_id[64] = 0;
 			name.bytes[5] = (uint8_t)(10 * round + i);
-			assert_ok(nv_pin_put(data, vk_id, &name, i, &_err));
+			assert_ok(nv_pin_put(data, vk_id, &name, NULL, i, &_err));
 			assert_true(nv_pin_get(data, &name, got));
 			assert_string_equal(got, vk_id);
 		}
-	name.bytes[5] = 3; /* replaced in the second round */
+	name.bytes[5] = 3; /* replaced in the second round, the one before it in the third */
 	assert_false(nv_pin_get(data, &name, got));
-	assert_fails(nv_pin_put(data, BOOT_VK_ID, &name, 0, &_err), ERR_CONFIG, "pin-full");
-	assert_true(nv_pin_put(data, "00", &name, 0, NULL) < 0);
+	assert_fails(nv_pin_put(data, BOOT_VK_ID, &name, NULL, 0, &_err), ERR_CONFIG, "pin-full");
+	assert_true(nv_pin_put(data, "00", &name, NULL, 0, NULL) < 0);
 }
 
 int main(void)
@@ -225,7 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		t(test_nv_pin),		     t(test_nv_pin_forged),	       t(test_nv_pin_after_the_cap),
 		t(test_nv_pin_update),	     t(test_nv_pin_names_the_volume), t(test_owner_authorization),
-		cmocka_unit_test(test_nv_pin_entries),
+		cmocka_unit_test(test_nv_pin_entries), cmocka_unit_test(test_nv_pin_former),
 	};
 
 	swtpm_or_skip();

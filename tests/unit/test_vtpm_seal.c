@@ -145,7 +145,7 @@ static void test_seal_for_the_next_boot(void **state)
 	vtpm_close(v);
 	boot_system(m->s, "system");
 	v = boot_open(swtpm_access(m->s), &m->primary);
-	assert_ok(vtpm_seal(v, &m->r, &p, NULL, &next, &m->b, &_err));
+	assert_ok(vtpm_seal(v, &m->r, &p, NULL, &next, NULL, &m->b, &_err));
 	assert_int_equal(m->b.creation_data.len, 0);
 	vtpm_close(v);
 	sealed_payload_clear(&p);
@@ -155,7 +155,7 @@ static void test_seal_for_the_next_boot(void **state)
 	next.mask = 1 << 7;
 	v = boot_open(swtpm_access(m->s), &m->primary);
 	p = boot_payload();
-	assert_fails(vtpm_seal(v, &m->r, &p, NULL, &next, &m->b, &_err), ERR_INTERNAL, "pcrs");
+	assert_fails(vtpm_seal(v, &m->r, &p, NULL, &next, NULL, &m->b, &_err), ERR_INTERNAL, "pcrs");
 	sealed_payload_clear(&p);
 	vtpm_close(v);
 }

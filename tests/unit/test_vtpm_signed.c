@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* Secrets sealed to a signer of PCR policies: kernels come and go, the sealed file stays; retired and unsigned ones get nothing. */
+#include "tests/lib/tpm_interposer.h"
 #include "tests/lib/vtpm_boot.h"
 #include "tests/unit/vtpm_sign.h"
 #include "vtpm/counter.h"
@@ -173,6 +174,65 @@ static void test_retired(void **state)
 	assert_fails(unseal(m, true, ORIGIN_NV_PIN, &_err), ERR_TPM, "policy-signature");
 }
 
+/* Sealing anew over a connection that ends with command n, or with the answer to it; in_place: the object on the disk. */
+static bool cut_off(struct machine *m, unsigned int n, bool lose, const struct sealed_blob *in_place)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct sealed_payload p = boot_payload();
+	struct sealed_blob b = { 0 };
+	struct tpm_interposer i;
+	struct vtpm *v;
+	bool cut;
+
+	interposer_init(&i, swtpm_access(m->s), NULL);
+	v = boot_open(&i.access, &m->primary);
+	interposer_rewind(&i);
+	if (lose)
+		i.lose.nth = n;
+	else
+		i.drop.nth = n;
+	cut = vtpm_seal(v, &m->r, &p, NULL, NULL, in_place, &b, &e) < 0;
+	if (cut)
+		assert_string_equal(err_id(e), "tpm-io");
+	vtpm_close(v);
+	interposer_clear(&i);
+	sealed_payload_clear(&p);
+	sealed_blob_clear(&b); /* its file is never written */
+	return cut;
+}
+
+/*
+ * The power fails at any step of sealing anew, the last one being that before the file is written: the object on the disk, which only the
+ * pin speaks for in this kernel, opens in the next boot. Time and again, so that what the pin keeps is not only the last name.
+ */
+static void test_cut_at_every_step(void **state)
+{
+	struct machine *m = *state;
+	unsigned int n = 0;
+	bool cut = true;
+
+	m->r.pin_index = PIN_INDEX;
+	boot(m, "kernel 1", SIGN_EC_PEM, -1);
+	seal(m);
+	while (cut) {
+		n++;
+		for (int lose = 0; lose < 2; lose++) {
+			boot(m, "kernel 2", SIGN_EC_PEM, -1);
+			cut = cut_off(m, n, lose, &m->b);
+			boot(m, "kernel 2", SIGN_EC_PEM, -1);
+			assert_ok(unseal(m, true, ORIGIN_NV_PIN, &_err));
+		}
+	}
+	assert_true(n > 15);
+	/* Nobody knows what lies on the disk: then the one that was named last. */
+	seal(m);
+	assert_false(cut_off(m, 0, false, NULL));
+	boot(m, "kernel 1", SIGN_EC_PEM, -1);
+	assert_ok(unseal(m, true, ORIGIN_NV_PIN, &_err));
+	assert_false(cut_off(m, 0, false, NULL));
+	assert_fails(unseal(m, true, ORIGIN_NV_PIN, &_err), ERR_TPM, "sealed-origin");
+}
+
 /* Signed and literal PCRs together: both count. */
 static void test_signed_and_literal(void **state)
 {
@@ -211,7 +271,8 @@ static void test_rules_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		t(test_kernels_come_and_go), t(test_pin_survives), t(test_retired), t(test_signed_and_literal), t(test_rules_refused),
+		t(test_kernels_come_and_go), t(test_pin_survives), t(test_cut_at_every_step), t(test_retired),
+		t(test_signed_and_literal), t(test_rules_refused),
 	};
 
 	swtpm_or_skip();
