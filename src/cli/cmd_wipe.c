@@ -43,13 +43,14 @@ static int check_words(struct cli *cli, const struct config_volume **ret, struct
 }
 
 /* Of --source=vtpm: what the sealed file says, or what the owner says. The file is the host's to write. */
-static int find_keyslot(struct cli *cli, const struct config_volume *v, int *ret, struct err **err)
+static int find_keyslot(struct cli *cli, const struct config_volume *v, struct sealed_slot *ret, struct err **err)
 {
 	const struct unlock_env env = cli_env(cli);
-	int asked = cli->opts.keyslot, named = -1;
+	struct sealed_slot named = SEALED_SLOT_NONE;
+	const int asked = cli->opts.keyslot;
 	_cleanup_err_ struct err *why = NULL;
 
-	*ret = asked;
+	*ret = (struct sealed_slot){ .number = asked };
 	if (!cli->opts.source)
 		return 0;
 	if (enroll_sealed_slot(&env, v, &named, &why) < 0 && asked < 0) {
@@ -58,11 +59,12 @@ static int find_keyslot(struct cli *cli, const struct config_volume *v, int *ret
 		err_set(err, ERR_TPM, "sealed-absent", "sealed = %s: no such file, which would name the keyslot", v->sealed ? v->sealed : "(not set)");
 		return err_hint(err, "name it: --keyslot N (`cryptsetup luksDump` lists them), or leave all as it is if none is left");
 	}
-	if (asked < 0 && named < 0)
+	if (asked < 0 && named.number < 0)
 		return err_set(err, ERR_CONFIG, "usage", "the sealed file does not name its keyslot: say --keyslot N"), -1;
-	if (asked >= 0 && named >= 0 && asked != named)
-		return err_set(err, ERR_CONFIG, "usage", "--keyslot %d, but the sealed file names keyslot %d", asked, named);
-	*ret = asked >= 0 ? asked : named;
+	if (asked >= 0 && named.number >= 0 && asked != named.number)
+		return err_set(err, ERR_CONFIG, "usage", "--keyslot %d, but the sealed file names keyslot %d", asked, named.number);
+	if (asked < 0)
+		*ret = named;
 	return 0;
 }
 
@@ -114,17 +116,18 @@ static int forget_indices(struct cli *cli, const struct config_volume *v, struct
 }
 
 /* Keyslot first: a sealed file without one opens nothing, and a call that was killed is made again. */
-static int wipe_sealed(struct cli *cli, const struct enroll *e, int keyslot, struct err **err)
+static int wipe_sealed(struct cli *cli, const struct enroll *e, const struct sealed_slot *slot, struct err **err)
 {
 	const struct unlock_env env = cli_env(cli);
+	const bool by_owner = cli->opts.keyslot >= 0;
 
-	if (enroll_has_slot(e, keyslot)) {
-		if (!cli->opts.force && !enroll_made_slot(e, keyslot)) {
-			err_set(err, ERR_CONFIG, "keyslot-foreign", "keyslot %d is none that enroll made: the sealed file, which the host can write, "
-				"is not to be trusted", keyslot);
+	if (enroll_has_slot(e, slot->number)) {
+		if (!cli->opts.force && !(by_owner ? enroll_made_slot(e, slot->number) : enroll_sealed_vouched(e, slot))) {
+			err_set(err, ERR_CONFIG, "keyslot-foreign", "nothing proves that keyslot %d was made for a sealed secret: the sealed file, which "
+				"the host can write, is not to be trusted", slot->number);
 			return err_hint(err, "see `cryptattest check %s`, then wipe --keyslot N", e->conf->name);
 		}
-		if (wipe_keyslot(e, keyslot, err) < 0)
+		if (wipe_keyslot(e, slot->number, err) < 0)
 			return -1;
 	}
 	if (enroll_sealed_remove(&env, e->conf, err) < 0)
@@ -138,10 +141,10 @@ int cmd_wipe(struct cli *cli)
 	_cleanup_enroll_ struct enroll e = ENROLL_INIT;
 	const struct config_volume *v = NULL;
 	struct err *err = NULL;
-	int keyslot;
+	struct sealed_slot slot;
 
-	if (check_words(cli, &v, &err) == 0 && find_keyslot(cli, v, &keyslot, &err) == 0 && open_volume(cli, v, keyslot, &e, &err) == 0 &&
-	    (cli->opts.source ? wipe_sealed(cli, &e, keyslot, &err) : wipe_keyslot(&e, keyslot, &err)) == 0)
+	if (check_words(cli, &v, &err) == 0 && find_keyslot(cli, v, &slot, &err) == 0 && open_volume(cli, v, slot.number, &e, &err) == 0 &&
+	    (cli->opts.source ? wipe_sealed(cli, &e, &slot, &err) : wipe_keyslot(&e, slot.number, &err)) == 0)
 		return EXIT_OK;
 	if (v)
 		err_wrap(&err, "%s", v->name);

@@ -10,6 +10,7 @@
 #include "crypto/hkdf.h"
 #include "unlock/rules.h"
 #include "unlock/sidecar.h"
+#include "unlock/slot_mac.h"
 
 #define SIDECAR_MS 5000
 #define NEW ".new"
@@ -94,32 +95,39 @@ static int remove_beside(const struct unlock_env *env, const struct config_volum
 	return path ? sidecar_remove(env, &b, err) : err_nomem(err);
 }
 
-static int slot_of_file(const struct unlock_env *env, const struct config_volume *v, int *ret, struct err **err)
+static int slot_of_file(const struct unlock_env *env, const struct config_volume *v, struct sealed_slot *ret, struct err **err)
 {
 	_cleanup_free_ char *text = NULL;
 	struct sealed_blob b = { 0 };
 	size_t len;
 
-	*ret = -1;
+	*ret = (struct sealed_slot)SEALED_SLOT_NONE;
 	if (sidecar_read(env, v, deadline_in_ms(SIDECAR_MS), &text, &len, err) < 0 || sealed_blob_parse(text, len, &b, err) < 0)
 		return -1;
 	/* One of another volume says nothing about this header. */
-	if (text_eq(b.name, v->name))
-		*ret = b.keyslot;
+	if (text_eq(b.name, v->name)) {
+		ret->number = b.keyslot;
+		memcpy(ret->mac, b.slot_mac, sizeof(ret->mac));
+	}
 	sealed_blob_clear(&b);
 	return 0;
 }
 
-int enroll_sealed_slot(const struct unlock_env *env, const struct config_volume *v, int *ret, struct err **err)
+int enroll_sealed_slot(const struct unlock_env *env, const struct config_volume *v, struct sealed_slot *ret, struct err **err)
 {
 	return slot_of_file(env, v, ret, err);
 }
 
+bool enroll_sealed_vouched(const struct enroll *e, const struct sealed_slot *s)
+{
+	return s->number >= 0 && slot_mac_holds(e->key, &e->h, s->number, e->conf->name, s->mac);
+}
+
 /* A file that cannot be read names nothing: it is about to be replaced or removed. */
-static int slot_or_none(const struct unlock_env *env, const struct config_volume *v)
+static struct sealed_slot slot_or_none(const struct unlock_env *env, const struct config_volume *v)
 {
 	_cleanup_err_ struct err *why = NULL;
-	int slot;
+	struct sealed_slot slot;
 
 	if (slot_of_file(env, v, &slot, &why) < 0)
 		log_debug("%s: %s", v->name, err_message(why));
@@ -165,6 +173,8 @@ static int seal(const struct enroll *e, struct vtpm *v, const struct vtpm_rules 
 	b.uuid = text_dup(e->h.uuid);
 	b.sealed_at = text_dup("enroll");
 	b.keyslot = slot;
+	if (slot_mac(e->key, luks_edit_header(s->edit), slot, e->conf->name, b.slot_mac, err) < 0)
+		return -1;
 	/* Without creation data the state does not prove itself, and no NV pin was written either (vtpm_seal()). */
 	s->proven = b.creation_data.len > 0;
 	if (!b.name || !b.uuid || !b.sealed_at)
@@ -181,7 +191,7 @@ int enroll_seal(const struct unlock_env *env, struct machine_tpm *m, const struc
 		return -1;
 	if (rules_load(env->config, env->root_fd, e->conf->pin, &rules, err) < 0 || make_secret(e, s, err) < 0 || enroll_add(e, s->passphrase, keyslot, &s->edit, err) < 0)
 		return -1;
-	s->superseded = slot_or_none(env, e->conf);
+	s->superseded = slot_or_none(env, e->conf).number;
 	return seal(e, m->vtpm, &rules.vtpm, s, err);
 }
 
@@ -213,20 +223,26 @@ int enroll_sealed_write(const struct unlock_env *env, const struct enroll *e, st
 	return remove_beside(env, e->conf, NEW, err);
 }
 
-/* What the files say is the host's word. */
-static int remove_slot(const struct unlock_env *env, const struct config_volume *conf, const struct secret *passphrase, int slot,
-		       bool *ret_changed, struct err **err)
+/* What the files say is the host's word, unless the volume key vouches for it: then the keyslot was made for a sealed secret. */
+static int remove_slot(const struct unlock_env *env, const struct config_volume *conf, const struct secret *passphrase,
+		       const struct sealed_slot *slot, bool *ret_changed, struct err **err)
 {
 	_cleanup_enroll_ struct enroll e = ENROLL_INIT;
 	_cleanup_luks_edit_ struct luks_edit *edit = NULL;
 
 	if (enroll_open(env, conf, passphrase, -1, &e, err) < 0)
 		return -1;
-	if (!enroll_has_slot(&e, slot) || !enroll_made_slot(&e, slot) || slot == e.slot)
+	if (!enroll_has_slot(&e, slot->number) || slot->number == e.slot)
 		return 0;
-	if (enroll_wipe(&e, slot, &edit, err) < 0 || luks_edit_write(edit, err) < 0)
+	if (!enroll_sealed_vouched(&e, slot)) {
+		log_warning("%s: a sealed file that is not used any more names keyslot %d, but does not prove that the keyslot was made for it: it stays; "
+			    "if it is of no use: cryptattest wipe %s --keyslot %d",
+			    conf->name, slot->number, conf->name, slot->number);
+		return 0;
+	}
+	if (enroll_wipe(&e, slot->number, &edit, err) < 0 || luks_edit_write(edit, err) < 0)
 		return -1;
-	log_info("%s: keyslot %d, of a sealed secret that is not used any more, is gone", conf->name, slot);
+	log_info("%s: keyslot %d, of a sealed secret that is not used any more, is gone", conf->name, slot->number);
 	*ret_changed = true;
 	return 0;
 }
@@ -235,20 +251,20 @@ int enroll_clean(const struct unlock_env *env, const struct config_volume *conf,
 		 struct err **err)
 {
 	static const char *const suffixes[] = { NEW, OLD };
-	int current = slot_or_none(env, conf);
+	const int current = slot_or_none(env, conf).number;
 
 	*ret_changed = false;
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		_cleanup_free_ char *path = NULL;
 		const struct config_volume b = beside(conf, suffixes[i], &path);
-		int slot;
+		struct sealed_slot slot;
 
 		if (!path)
 			return err_nomem(err);
 		slot = slot_or_none(env, &b);
-		if (slot >= 0 && slot != current && remove_slot(env, conf, passphrase, slot, ret_changed, err) < 0)
+		if (slot.number >= 0 && slot.number != current && remove_slot(env, conf, passphrase, &slot, ret_changed, err) < 0)
 			return -1;
-		if (slot >= 0 && sidecar_remove(env, &b, err) < 0)
+		if (slot.number >= 0 && sidecar_remove(env, &b, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -30,7 +30,8 @@ void enroll_sealed_clear(struct enroll_sealed *s);
  * configuration. Makes the storage primary persistent. */
 int enroll_trust(const struct unlock_env *env, struct machine_tpm *m, const struct secret *owner_auth, struct err **err);
 /* First of all: what a killed call left. *ret_changed: the header is another one now. What the files say is the host's word, so only a
- * keyslot of the shape that enroll makes is removed, and never the one that the passphrase opens. */
+ * keyslot that the volume key vouches for is removed (slot_mac.h), which is one that was made for a sealed secret, and never the one that the
+ * passphrase opens. */
 int enroll_clean(const struct unlock_env *env, const struct config_volume *conf, const struct secret *passphrase, bool *ret_changed,
 		 struct err **err);
 /* New secret, keyslot in the copy, sealed file as text; nothing is written yet. The header's device is locked from here on. */
@@ -47,8 +48,16 @@ int enroll_sealed_write(const struct unlock_env *env, const struct enroll *e, st
 int enroll_finish(const struct unlock_env *env, const struct config_volume *conf, const struct secret *passphrase,
 		  const struct enroll_sealed *s, struct err **err);
 
-/* `wipe --source=vtpm`: the keyslot that the sealed file names, -1 when it names none. ERR_TPM "sealed-absent", ERR_INTEGRITY. */
-int enroll_sealed_slot(const struct unlock_env *env, const struct config_volume *v, int *ret, struct err **err);
+/* What a sealed file says of its keyslot. */
+struct sealed_slot {
+	int number; /* -1: it names none */
+	char mac[65];
+};
+#define SEALED_SLOT_NONE { .number = -1 }
+/* `wipe --source=vtpm`: the keyslot that the sealed file names. ERR_TPM "sealed-absent", ERR_INTEGRITY. */
+int enroll_sealed_slot(const struct unlock_env *env, const struct config_volume *v, struct sealed_slot *ret, struct err **err);
+/* Was that keyslot made for a sealed secret of this volume? */
+bool enroll_sealed_vouched(const struct enroll *e, const struct sealed_slot *s);
 /* The sealed file, and what killed calls left beside it. */
 int enroll_sealed_remove(const struct unlock_env *env, const struct config_volume *v, struct err **err);
 

@@ -12,6 +12,7 @@
 #include "unlock/job.h"
 #include "unlock/rules.h"
 #include "unlock/sidecar.h"
+#include "unlock/slot_mac.h"
 #include "wire/document.h"
 
 static void blob_clear(struct sealed_blob *b)
@@ -65,6 +66,8 @@ static int fill_names(struct sealed_blob *b, const struct job *job, int slot, st
 	b->uuid = text_dup(luks_volume_uuid(job->volume));
 	b->sealed_at = text_dup("boot");
 	b->keyslot = slot;
+	if (slot_mac(job->key, &job->header, slot, job->conf->name, b->slot_mac, err) < 0)
+		return -1;
 	return b->name && b->uuid && b->sealed_at ? 0 : err_nomem(err);
 }
 

@@ -61,10 +61,29 @@ static int take_fixed_hex(const char *text, uint8_t *out, size_t n, const char *
 	return 0;
 }
 
+static int take_slot(const json_t *obj, struct sealed_blob *b, struct err **err)
+{
+	uint8_t mac[32];
+	const char *hex;
+	uint64_t n;
+
+	b->keyslot = -1;
+	if (!json_object_get(obj, "keyslot"))
+		return 0;
+	if (json_get_u64(obj, WHERE, "keyslot", 0, 31, &n, err) < 0)
+		return -1;
+	b->keyslot = (int)n;
+	if (!json_object_get(obj, "slot_mac"))
+		return 0;
+	if (json_get_str(obj, WHERE, "slot_mac", &hex, err) < 0 || take_fixed_hex(hex, mac, sizeof(mac), "slot_mac", err) < 0)
+		return -1;
+	memcpy(b->slot_mac, hex, sizeof(b->slot_mac));
+	return 0;
+}
+
 static int take_volume(const json_t *obj, struct sealed_blob *b, struct err **err)
 {
 	const char *name, *uuid, *when;
-	uint64_t n;
 
 	if (json_get_str(obj, WHERE, "name", &name, err) < 0 || json_get_str(obj, WHERE, "uuid", &uuid, err) < 0 ||
 	    json_get_str(obj, WHERE, "sealed_at", &when, err) < 0)
@@ -82,13 +101,7 @@ static int take_volume(const json_t *obj, struct sealed_blob *b, struct err **er
 		return err_nomem(err);
 	for (char *c = b->uuid; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
-	b->keyslot = -1;
-	if (!json_object_get(obj, "keyslot"))
-		return 0;
-	if (json_get_u64(obj, WHERE, "keyslot", 0, 31, &n, err) < 0)
-		return -1;
-	b->keyslot = (int)n;
-	return 0;
+	return take_slot(obj, b, err);
 }
 
 static int take_object(const json_t *obj, struct sealed_blob *b, struct err **err)
@@ -270,6 +283,8 @@ int sealed_blob_text(const struct sealed_blob *b, char **ret, struct err **err)
 	buf_printf(&out, "{\"type\":\"" TYPE_NAME "\",\"version\":1,\"name\":\"%s\",\"uuid\":\"%s\"", b->name, b->uuid);
 	if (b->keyslot >= 0)
 		buf_printf(&out, ",\"keyslot\":%d", b->keyslot);
+	if (b->keyslot >= 0 && *b->slot_mac)
+		buf_printf(&out, ",\"slot_mac\":\"%s\"", b->slot_mac);
 	put_bytes(&out, "public", b->pub.data, b->pub.len);
 	put_bytes(&out, "private", b->priv.data, b->priv.len);
 	if (b->creation_data.len) {

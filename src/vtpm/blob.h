@@ -4,7 +4,7 @@
  * It lies on the host's disk, so nothing in it is believed: it points at sealed data, and every rule that the object must meet comes
  * from the measured configuration (tpm-sealing.md 5.4, luks-untrusted-host.md E5, C4). Pure codec.
  *
- * {"type":"cryptattest-sealed","version":1,"name","uuid","keyslot"?,"public","private","creation_data"?,"creation_ticket"?,"bank",
+ * {"type":"cryptattest-sealed","version":1,"name","uuid","keyslot"?,"slot_mac"?,"public","private","creation_data"?,"creation_ticket"?,"bank",
  *  "pcrs":[],"pcr_values":{"7":hex},"baseline"?,"pin":bool,"pin_salt"?,"srk_name","sealed_at":"enroll"|"boot"}
  * Byte members are padded base64; pcr_values and srk_name (hex) serve diagnosis alone. The file names a PIN salt exactly when a PIN is
  * needed, and creation data only with their ticket.
@@ -27,6 +27,7 @@ struct sealed_bytes {
 struct sealed_blob {
 	char *name, *uuid; /* of the volume; uuid in lower case */
 	int keyslot;	   /* hint: where the secret fits; -1 = not said */
+	char slot_mac[65]; /* the volume key's word on that keyslot (unlock/slot_mac.h); "" = none */
 	struct sealed_bytes pub, priv;		     /* TPM2B_PUBLIC, TPM2B_PRIVATE as marshalled */
 	struct sealed_bytes creation_data, creation_ticket; /* TPM2B_CREATION_DATA, TPMT_TK_CREATION; may be empty */
 	uint32_t pcrs;				     /* literal PCRs at sealing time, cap register included (diagnosis) */

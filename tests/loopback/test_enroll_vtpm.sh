@@ -162,6 +162,38 @@ check "doctor: a broken file, and how to replace it" grep -q "^fail *sealed .*ma
 enroll
 check "a broken file is replaced" all '[ $code = 0 ]' 'opens pass' '[ "$(slots)" = "0 1 2 3 " ]'
 
+# Of the very shape that a sealed secret's keyslot has: the broker's. Whatever the host writes beside the sealed file, or into it, leads to no
+# other keyslot than the one before.
+conf kbs-or-vtpm
+fresh
+boot system
+agent enroll root --source=kbs --key-file pass --output doc.json
+sed -n 's/.*"passphrase":"\([^"]*\)".*/\1/p' doc.json | base64 -d >kbspass
+enroll
+check "the broker's keyslot, and one for a sealed secret" all '[ "$(slots)" = "0 1 2 " ]' 'opens kbspass' 'grep -q "\"slot_mac\":\"[0-9a-f]\{64\}\"" root/boot/root.sealed'
+cp root/dev/disk lured.img
+cp root/boot/root.sealed honest.sealed
+sed 's/"keyslot":2/"keyslot":1/' honest.sealed >lure
+sed 's/"slot_mac":"[0-9a-f]*",//' lure >lure.bare
+for lure in lure lure.bare; do
+	for places in root.sealed root.sealed.new root.sealed.old "root.sealed root.sealed.new root.sealed.old"; do
+		cp lured.img root/dev/disk
+		rm -f root/boot/*
+		cp honest.sealed root/boot/root.sealed
+		for place in $places; do cp $lure root/boot/$place; done
+		enroll
+		check "$lure as $places names the broker's keyslot: it stays" all '[ $code = 0 ]' 'opens kbspass' 'opens pass' sound \
+			'grep -q "names keyslot 1, but does not prove .* cryptattest wipe root --keyslot 1" err'
+	done
+	cp lured.img root/dev/disk
+	cp $lure root/boot/root.sealed
+	agent wipe root --source=vtpm --key-file pass
+	check "$lure: wipe --source=vtpm leaves it, too" all '[ $code = 2 ]' 'grep -q "\[keyslot-foreign\]" err' 'cmp -s lured.img root/dev/disk'
+done
+rm -f doc.json
+conf vtpm "vk-id = $vk"
+fresh
+
 # --- what is refused
 for words in "6 badkey --key-file wrong" "2 keyslot-taken --key-file pass --keyslot 0" "2 usage --key-file pass --output doc.json" \
 	"2 usage --key-file pass --document pass" "2 usage --key-file pass --kbs-part pass" "2 usage --key-file pass --pin-file pin" \

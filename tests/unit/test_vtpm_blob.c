@@ -17,11 +17,12 @@
 #define OBJECT ",\"public\":\"AAEB\",\"private\":\"AAICAw==\""
 #define STATE ",\"bank\":\"sha256\",\"pcrs\":[7,15],\"pcr_values\":{\"7\":\"" ONES32 "\",\"15\":\"" ZERO32 "\"}"
 #define NO_PIN ",\"pin\":false"
+#define SLOT_MAC "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define END ",\"srk_name\":\"" SRK "\",\"sealed_at\":\"boot\"}"
 #define MINIMAL VOLUME OBJECT STATE NO_PIN END
 #define SALT "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define FULL                                                                                                               \
-	VOLUME ",\"keyslot\":2" OBJECT ",\"creation_data\":\"AAEJ\",\"creation_ticket\":\"gCE=\"" STATE ",\"baseline\":77,\"pin\":true," \
+	VOLUME ",\"keyslot\":2,\"slot_mac\":\"" SLOT_MAC "\"" OBJECT ",\"creation_data\":\"AAEJ\",\"creation_ticket\":\"gCE=\"" STATE ",\"baseline\":77,\"pin\":true," \
 	       "\"pin_salt\":\"" SALT "\"" END
 
 static int parse(const char *text, struct sealed_blob *b, struct err **err)
@@ -109,6 +110,8 @@ static void test_refusals(void **state)
 		{ "{\"type\":\"cryptattest-sealed\",\"version\":1,\"name\":\"/\",\"uuid\":\"" UUID "\"" OBJECT STATE NO_PIN END, "volume name" },
 		{ "{\"type\":\"cryptattest-sealed\",\"version\":1,\"name\":\"r\",\"uuid\":\"1\"" OBJECT STATE NO_PIN END, "UUID" },
 		{ VOLUME ",\"keyslot\":32" OBJECT STATE NO_PIN END, "keyslot" },
+		{ VOLUME ",\"keyslot\":2,\"slot_mac\":\"00\"" OBJECT STATE NO_PIN END, "slot_mac is not 64" },
+		{ VOLUME ",\"keyslot\":2,\"slot_mac\":2" OBJECT STATE NO_PIN END, "slot_mac" },
 		{ VOLUME STATE NO_PIN END, "public" },
 		{ VOLUME ",\"public\":\"AAE\",\"private\":\"AAICAw==\"" STATE NO_PIN END, "public" },
 		{ VOLUME ",\"public\":\"AAIB\",\"private\":\"AAICAw==\"" STATE NO_PIN END, "public is not one TPM structure" },
