@@ -14,6 +14,7 @@ crypto: base
 wire: base crypto
 http: base
 net: base
+push: base crypto wire http
 evidence: base crypto wire
 verify: base crypto wire evidence
 tee: base evidence
@@ -22,15 +23,15 @@ state: base wire
 vtpm: base crypto wire
 luks: base crypto wire
 kbs: base crypto wire http
-keysrc: base kbs vtpm
-unlock: base crypto wire http net evidence verify tee config state vtpm luks keysrc
-cli: base crypto wire evidence verify tee config state vtpm luks kbs keysrc unlock
-kbsd: base crypto wire evidence verify
+keysrc: base crypto wire kbs vtpm push
+unlock: base crypto wire http net evidence verify tee config state vtpm luks keysrc push
+cli: base crypto wire evidence verify tee config state vtpm luks kbs keysrc push unlock
+kbsd: base crypto wire push evidence verify
 '
 
 # HEADER: the folders or files that may include it.
 libraries='
-openssl/: crypto verify kbsd http/tls.c
+openssl/: crypto verify kbsd http/tls.c push/tls.c
 curl/: http/http_impl.h
 libcryptsetup.h: luks
 libdevmapper.h: luks
