@@ -81,12 +81,24 @@ struct config_vtpm {
 	unsigned int line;
 };
 
+/* Who may push a secret to this machine while it waits (wire/push.h). Without the section nothing ever listens. */
+struct config_push {
+	bool present;
+	char *listen;	 /* as written; split below */
+	char *host;	 /* an address or NULL: all */
+	unsigned int port; /* 0 = any */
+	char **operators; /* sha256//BASE64 */
+	uint64_t window_ms, after_ms;
+	char *file;
+	unsigned int line;
+};
+
 struct config_volume {
 	char *name;
 	char *device;
 	char *secret;	   /* as written (NULL only with mode manual or vtpm); source_name + path split below */
-	char *source_name; /* "main", "prompt", "file"; NULL without secret */
-	char *path;	   /* template not expanded; "" with prompt, an absolute path with file */
+	char *source_name; /* "main", "prompt", "file", "push"; NULL without secret */
+	char *path;	   /* template not expanded; "" with prompt and push, an absolute path with file */
 	enum config_mode mode;
 	enum config_phase phase;
 	enum config_header header;
@@ -101,6 +113,7 @@ struct config_volume {
 	char *sealed_device;	  /* "PARTUUID=..." or NULL: a file below our root */
 	char *sealed_path;	  /* absolute */
 	bool pin, interop_unsafe;
+	bool push; /* when no broker is reached */
 	char *file;
 	unsigned int line;
 };
@@ -117,6 +130,7 @@ struct config {
 	enum config_opener opener;
 	struct config_report report;
 	struct config_vtpm vtpm;
+	struct config_push push;
 	struct config_kbs **kbs; /* NULL-terminated, config order */
 	struct config_volume **volumes;
 	struct config_section **sections;
@@ -141,7 +155,7 @@ const struct config_volume *config_find_volume(const struct config *c, const cha
 int config_need_volume(const struct config *c, const char *name, const struct config_volume **ret, struct err **err);
 const struct config_kbs *config_find_kbs(const struct config *c, const char *name); /* name may be NULL: none */
 /* Effective configuration as INI that parses to the same again, each line with `; FILE:LINE` above (or `; default`); as JSON
- * {"version":1,"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"vtpm":{...} or null,"volume":[...]}, a list key has an array. */
+ * {"version":1,"agent":{"origin","settings":{KEY:{"value","origin"}}},"kbs":[{"name",...}],"vtpm":{...} or null,"push":{...} or null,"volume":[...]}, a list key has an array. */
 int config_show(const struct config *c, bool json, struct buf *out, struct err **err);
 
 /* Template values for `secret =`: luks.uuid, init-data.KEY, smbios.uuid (contracts.md 7). */

@@ -29,6 +29,7 @@ static const char *const bindings[] = { "auto", "azure", "svsm", "none", NULL };
 #define AGENT(n, t, m, ...) { .scope = SCOPE_AGENT, .name = n, .type = t, .offset = offsetof(struct config, m), __VA_ARGS__ }
 #define KBS(n, t, m, ...) { .scope = SCOPE_KBS, .name = n, .type = t, .offset = offsetof(struct config_kbs, m), __VA_ARGS__ }
 #define VTPM(n, t, m, ...) { .scope = SCOPE_VTPM, .name = n, .type = t, .offset = offsetof(struct config_vtpm, m), __VA_ARGS__ }
+#define PUSH(n, t, m, ...) { .scope = SCOPE_PUSH, .name = n, .type = t, .offset = offsetof(struct config_push, m), __VA_ARGS__ }
 #define VOLUME(n, t, m, ...) \
 	{ .scope = SCOPE_VOLUME, .name = n, .type = t, .offset = offsetof(struct config_volume, m), __VA_ARGS__ }
 
@@ -125,11 +126,20 @@ const struct keyword config_keywords[] = {
 	VTPM("insecure-pcrs", KW_BOOL, insecure_pcrs, .def = "no", .allowed = "yes, no",
 	     .doc = "Accept a list of PCRs that does not cover what boots."),
 
+	PUSH("listen", KW_STRING, listen, .def = "8444", .allowed = "a port from 1024 on, or address:port with [ ] around an IPv6 address (port 0: any that is free)",
+	     .doc = "Where a machine that waits for an operator can be reached. Nothing listens while no volume waits."),
+	PUSH("operator", KW_LIST, operators, .allowed = "sha256//BASE64 of the SHA-256 of the operator's public key (SPKI), a key on the curve P-256",
+	     .doc = "Who may push a secret. cryptattest-kbs push --make-key prints the line."),
+	PUSH("window", KW_DURATION, window_ms, .def = "10m", .min = 1, .max = UINT64_MAX, .allowed = "a duration above 0 such as 10m",
+	     .doc = "How long an operator is waited for; deadline of [agent] ends it earlier."),
+	PUSH("after", KW_DURATION, after_ms, .def = "2m", .min = 1, .max = UINT64_MAX, .allowed = "a duration above 0 such as 2m, shorter than deadline",
+	     .doc = "For volumes with push = yes: how long the broker is tried before it counts as unreachable."),
+
 	VOLUME("device", KW_STRING, device,
 	       .allowed = "UUID=, PARTUUID=, PARTLABEL= or LABEL= with a value, or an absolute path",
 	       .doc = "The encrypted block device. More than one match is an error."),
 	VOLUME("secret", KW_STRING, secret,
-	       .allowed = "SOURCE:PATH where SOURCE is a [kbs] section; prompt; or file:/absolute/path",
+	       .allowed = "SOURCE:PATH where SOURCE is a [kbs] section; prompt; push; or file:/absolute/path",
 	       .doc = "Where the secret comes from. PATH may hold ${luks.uuid}, ${smbios.uuid} and ${init-data.KEY}, each one "
 		      "path segment."),
 	VOLUME("mode", KW_ENUM, mode, .def = "kbs", .values = modes, .allowed = "kbs, vtpm, kbs+vtpm, kbs-or-vtpm, manual",
@@ -162,6 +172,8 @@ const struct keyword config_keywords[] = {
 		      "which is mounted just for the read."),
 	VOLUME("pin", KW_BOOL, pin, .def = "no", .allowed = "yes, no",
 	       .doc = "Ask for a PIN before the sealed secret is used. On a confidential VM it is not asked at boot: the console is the host's."),
+	VOLUME("push", KW_BOOL, push, .def = "no", .allowed = "yes, no",
+	       .doc = "With mode = kbs: wait for an operator, as [push] says, when no broker was reached; never after a refusal."),
 	VOLUME("interop-unsafe", KW_BOOL, interop_unsafe, .def = "no", .allowed = "yes, no",
 	       .doc = "Without sealed: open with what systemd-cryptenroll or clevis stored in the header, which other programs can open without "
 		      "audit and cap. Needs profile = bare-metal, mode = vtpm or kbs-or-vtpm, header = compat and vk-id."),
@@ -170,7 +182,7 @@ const struct keyword config_keywords[] = {
 
 const char *config_scope_name(enum config_scope s)
 {
-	static const char *const names[] = { "agent", "kbs", "vtpm", "volume" };
+	static const char *const names[] = { "agent", "kbs", "vtpm", "push", "volume" };
 
 	return names[s];
 }

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-enum config_scope { SCOPE_AGENT, SCOPE_KBS, SCOPE_VTPM, SCOPE_VOLUME };
+enum config_scope { SCOPE_AGENT, SCOPE_KBS, SCOPE_VTPM, SCOPE_PUSH, SCOPE_VOLUME };
 
 enum keyword_type {
 	KW_ENUM,	/* int-sized enum; values[] in the order of the enum */
@@ -46,6 +46,6 @@ const struct keyword *keyword_find(enum config_scope scope, const char *name);
 /* Sets the member of the scope's struct at target; an empty value empties a list. ERR_CONFIG. */
 int keyword_set(const struct keyword *kw, void *target, const char *value, struct err **err);
 void keyword_clear(const struct keyword *kw, void *target); /* frees what keyword_set() allocated */
-const char *config_scope_name(enum config_scope s);	    /* "agent", "kbs", "vtpm", "volume" */
+const char *config_scope_name(enum config_scope s);	    /* "agent", "kbs", "vtpm", "push", "volume" */
 
 #endif

@@ -102,6 +102,9 @@ void config_free(struct config *c)
 	free(c->vtpm.vek_data);
 	free(c->vtpm.signer_pem);
 	free(c->vtpm.file);
+	clear_keywords(SCOPE_PUSH, &c->push);
+	free(c->push.host);
+	free(c->push.file);
 	free(c->kbs);
 	free(c->volumes);
 	free(c->sections);
@@ -123,7 +126,7 @@ struct config *config_new(void)
 	c->kbs = calloc(1, sizeof(*c->kbs));
 	c->volumes = calloc(1, sizeof(*c->volumes));
 	if (!c->kbs || !c->volumes || apply_defaults(SCOPE_AGENT, c, NULL) < 0 ||
-	    apply_defaults(SCOPE_VTPM, &c->vtpm, NULL) < 0) {
+	    apply_defaults(SCOPE_VTPM, &c->vtpm, NULL) < 0 || apply_defaults(SCOPE_PUSH, &c->push, NULL) < 0) {
 		config_free(c);
 		return NULL;
 	}
@@ -185,11 +188,24 @@ static int vtpm_add(struct config *c, const struct ini_line *l, void **ret, stru
 	return 0;
 }
 
+static int push_add(struct config *c, const struct ini_line *l, void **ret, struct err **err)
+{
+	c->push.file = text_dup(l->file);
+	if (!c->push.file)
+		return err_nomem(err);
+	c->push.line = l->line;
+	c->push.present = true;
+	*ret = &c->push;
+	return 0;
+}
+
 static int target_add(struct config *c, enum config_scope scope, const char *name, const struct ini_line *l, void **ret,
 		      struct err **err)
 {
 	if (scope == SCOPE_VTPM)
 		return vtpm_add(c, l, ret, err);
+	if (scope == SCOPE_PUSH)
+		return push_add(c, l, ret, err);
 	return scope == SCOPE_KBS ? kbs_add(c, name, l, ret, err) : volume_add(c, name, l, ret, err);
 }
 
@@ -223,7 +239,7 @@ static int section_add(struct config *c, enum config_scope scope, const char *na
 
 static int unknown_section(const char *text, struct err **err)
 {
-	static const char *const names[] = { "agent", "kbs", "vtpm", "volume", NULL };
+	static const char *const names[] = { "agent", "kbs", "vtpm", "push", "volume", NULL };
 	char word[65];
 	const char *near;
 
@@ -231,9 +247,9 @@ static int unknown_section(const char *text, struct err **err)
 	near = text_nearest(word, names);
 	if (near)
 		return err_set(err, ERR_CONFIG, "config-section", "unknown section [%.80s], did you mean [%s%s]?", text, near,
-			       strcmp(near, "agent") == 0 || strcmp(near, "vtpm") == 0 ? "" : " NAME");
+			       strcmp(near, "kbs") == 0 || strcmp(near, "volume") == 0 ? " NAME" : "");
 	return err_set(err, ERR_CONFIG, "config-section",
-		       "unknown section [%.80s]; allowed: [agent], [kbs NAME], [vtpm], [volume NAME], [X-anything]", text);
+		       "unknown section [%.80s]; allowed: [agent], [kbs NAME], [vtpm], [push], [volume NAME], [X-anything]", text);
 }
 
 /* "kbs main" -> scope and name; names are checked here because they reach the device-mapper and messages. */
@@ -242,8 +258,8 @@ static int section_words(const char *text, enum config_scope *scope, const char 
 	size_t n = strcspn(text, " \t");
 
 	*name = text + n + strspn(text + n, " \t");
-	if ((n == 5 && strncmp(text, "agent", 5) == 0) || (n == 4 && strncmp(text, "vtpm", 4) == 0)) {
-		*scope = n == 5 ? SCOPE_AGENT : SCOPE_VTPM;
+	if ((n == 5 && strncmp(text, "agent", 5) == 0) || (n == 4 && (strncmp(text, "vtpm", 4) == 0 || strncmp(text, "push", 4) == 0))) {
+		*scope = n == 5 ? SCOPE_AGENT : *text == 'v' ? SCOPE_VTPM : SCOPE_PUSH;
 		if (**name)
 			return err_set(err, ERR_CONFIG, "config-section", "[%s] takes no name", config_scope_name(*scope));
 		*name = NULL;
@@ -258,7 +274,7 @@ static int section_words(const char *text, enum config_scope *scope, const char 
 	if (!text_is_volume_name(*name))
 		return err_set(err, ERR_CONFIG, "config-section",
 			       "[%.80s]: a name of 1 to 63 characters A-Z a-z 0-9 _ . - is needed, the first a letter or digit", text);
-	if (*scope == SCOPE_KBS && (text_eq(*name, "prompt") || text_eq(*name, "file")))
+	if (*scope == SCOPE_KBS && (text_eq(*name, "prompt") || text_eq(*name, "file") || text_eq(*name, "push")))
 		return err_set(err, ERR_CONFIG, "config-section", "[%s]: this name is reserved for a source of secrets", text);
 	return 0;
 }

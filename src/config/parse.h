@@ -15,8 +15,8 @@ struct config_setting {
 
 struct config_section {
 	enum config_scope scope;
-	char *name;   /* NULL for [agent] and [vtpm] */
-	void *target; /* struct config, config_kbs, config_vtpm or config_volume */
+	char *name;   /* NULL for [agent], [vtpm] and [push] */
+	void *target; /* struct config, config_kbs, config_vtpm, config_push or config_volume */
 	char *file;   /* where it first stands; NULL for an [agent] of defaults alone */
 	unsigned int line, last_file_no;
 	struct config_setting *settings;
@@ -35,6 +35,10 @@ int config_validate(struct config *c, bool allow_http, struct err **err);
 /* validate_vtpm.c: its part of config_validate(). The section first, then the volumes. */
 int config_check_vtpm(struct config *c, const struct config_section *s, struct err **err);
 int config_check_sealed(const struct config *c, const struct config_section *s, struct config_volume *v, struct err **err);
+
+/* validate_push.c: the same. */
+int config_check_push(struct config *c, const struct config_section *s, struct err **err);
+int config_check_pushed(const struct config *c, const struct config_section *s, const struct config_volume *v, struct err **err);
 
 /* Last setting of a key, NULL when it is the default. index: which element of a list. */
 const struct config_setting *config_setting_of(const struct config_section *s, const char *key, size_t index);

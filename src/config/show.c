@@ -92,14 +92,14 @@ static json_t *section_json(const struct config_section *s)
 
 static int show_json(const struct config *c, struct buf *out, struct err **err)
 {
-	json_t *root = json_pack("{s:i, s:n, s:[], s:n, s:[]}", "version", 1, "agent", "kbs", "vtpm", "volume");
+	json_t *root = json_pack("{s:i, s:n, s:[], s:n, s:n, s:[]}", "version", 1, "agent", "kbs", "vtpm", "push", "volume");
 	char *text;
 	int r = root ? 0 : -1;
 
 	for (struct config_section **s = c->sections; r == 0 && *s; s++) {
 		json_t *o = section_json(*s);
 
-		if ((*s)->scope == SCOPE_AGENT || (*s)->scope == SCOPE_VTPM)
+		if ((*s)->scope != SCOPE_KBS && (*s)->scope != SCOPE_VOLUME)
 			r = json_object_set_new(root, config_scope_name((*s)->scope), o);
 		else
 			r = json_array_append_new(json_object_get(root, config_scope_name((*s)->scope)), o);

@@ -121,7 +121,7 @@ int config_expand_path(const struct config_volume *v, const struct config_facts 
 	struct resource_uri uri;
 
 	/* A file name or nothing: no template there (config_validate). */
-	if (text_eq(v->source_name, "file") || text_eq(v->source_name, "prompt")) {
+	if (text_eq(v->source_name, "file") || text_eq(v->source_name, "prompt") || text_eq(v->source_name, "push")) {
 		path = text_dup(v->path);
 	} else {
 		if (walk(v->path, value_of, &x, &text, err) < 0)

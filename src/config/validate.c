@@ -103,7 +103,7 @@ static int check_report(const struct config_section *s, struct config_report *r,
 	return r->origin && r->path ? 0 : err_nomem(err);
 }
 
-/* "SOURCE:PATH"; prompt needs no colon. */
+/* "SOURCE:PATH"; prompt and push need no colon. */
 static int split_secret(const struct config_section *s, struct config_volume *v, struct err **err)
 {
 	const char *colon = strchr(v->secret, ':');
@@ -115,7 +115,7 @@ static int split_secret(const struct config_section *s, struct config_volume *v,
 	v->path = text_dup(colon ? colon + 1 : "");
 	if (!v->source_name || !v->path)
 		return err_nomem(err);
-	if (!colon && !text_eq(v->source_name, "prompt"))
+	if (!colon && !text_eq(v->source_name, "prompt") && !text_eq(v->source_name, "push"))
 		return config_fail(s, "secret", 0, err, "secret = %.200s: SOURCE:PATH is wanted, such as main:default/vm1/root", v->secret);
 	return 0;
 }
@@ -141,13 +141,14 @@ static int unknown_source(const struct config *c, const struct config_section *s
 
 	while (c->kbs[n])
 		n++;
-	names = calloc(n + 3, sizeof(*names));
+	names = calloc(n + 4, sizeof(*names));
 	if (!names)
 		return err_nomem(err);
 	for (size_t i = 0; i < n; i++)
 		names[i] = c->kbs[i]->name;
 	names[n] = "prompt";
 	names[n + 1] = "file";
+	names[n + 2] = "push";
 	near = text_nearest(v->source_name, names);
 	free(names);
 	if (near)
@@ -180,10 +181,11 @@ static int check_secret(const struct config *c, const struct config_section *s, 
 		return config_fail(s, "secret", 0, err, "secret is for modes with a key broker; with mode = vtpm it comes from sealed");
 	if (split_secret(s, v, err) < 0)
 		return -1;
-	if (config_mode_uses_vtpm(v->mode) && (text_eq(v->source_name, "prompt") || text_eq(v->source_name, "file")))
+	if (config_mode_uses_vtpm(v->mode) &&
+	    (text_eq(v->source_name, "prompt") || text_eq(v->source_name, "file") || text_eq(v->source_name, "push")))
 		return config_fail(s, "secret", 0, err, "secret = %.200s: mode = %s needs a key broker", v->secret, config_mode_name(v->mode));
-	if (text_eq(v->source_name, "prompt"))
-		return *v->path ? config_fail(s, "secret", 0, err, "secret = %.200s: prompt takes no path", v->secret) : 0;
+	if (text_eq(v->source_name, "prompt") || text_eq(v->source_name, "push"))
+		return *v->path ? config_fail(s, "secret", 0, err, "secret = %.200s: %s takes no path", v->secret, v->source_name) : 0;
 	if (text_eq(v->source_name, "file"))
 		return check_file_source(c, s, v, err);
 	return check_broker_source(c, s, v, err);
@@ -201,7 +203,7 @@ static int check_volume(const struct config *c, const struct config_section *s, 
 	if (!config_device_ok(v->device))
 		return config_fail(s, "device", 0, err, "device = %.200s: %s is wanted", v->device,
 				   keyword_find(SCOPE_VOLUME, "device")->allowed);
-	if (config_check_sealed(c, s, v, err) < 0 || check_secret(c, s, v, err) < 0)
+	if (config_check_sealed(c, s, v, err) < 0 || check_secret(c, s, v, err) < 0 || config_check_pushed(c, s, v, err) < 0)
 		return -1;
 	if (v->discard && v->integrity != CONF_INTEGRITY_NONE)
 		return config_fail(s, "discard", 0, err,
@@ -230,6 +232,9 @@ int config_validate(struct config *c, bool allow_http, struct err **err)
 			return -1;
 	for (struct config_section **s = c->sections; *s; s++)
 		if ((*s)->scope == SCOPE_VTPM && config_check_vtpm(c, *s, err) < 0)
+			return -1;
+	for (struct config_section **s = c->sections; *s; s++)
+		if ((*s)->scope == SCOPE_PUSH && config_check_push(c, *s, err) < 0)
 			return -1;
 	for (struct config_section **s = c->sections; *s; s++)
 		if ((*s)->scope == SCOPE_VOLUME && check_volume(c, *s, err) < 0)

@@ -15,7 +15,7 @@ static void roff(const char *s)
 
 int main(void)
 {
-	static const char *const headings[] = { "[agent]", "[kbs NAME]", "[vtpm]", "[volume NAME]" };
+	static const char *const headings[] = { "[agent]", "[kbs NAME]", "[vtpm]", "[push]", "[volume NAME]" };
 	int scope = -1;
 
 	for (const struct keyword *kw = config_keywords; kw->name; kw++) {

@@ -11,13 +11,16 @@
 #include "base/log.h"
 #include "tests/unit/config_text.h"
 
+#define PUSH "[push]\noperator = " PIN "\n"
+#define LISTEN_WANTED "a port from 1024 on, or address:port with [ ] around an IPv6 address (port 0: any that is free) is wanted"
+
 static const struct {
 	const char *text, *want; /* want: the whole message */
 } refused[] = {
 	/* sections */
 	{ "[agnet]\n", "f:1: unknown section [agnet], did you mean [agent]?" },
 	{ "[volumes root]\n", "f:1: unknown section [volumes root], did you mean [volume NAME]?" },
-	{ "[disk root]\n", "f:1: unknown section [disk root]; allowed: [agent], [kbs NAME], [vtpm], [volume NAME], [X-anything]" },
+	{ "[disk root]\n", "f:1: unknown section [disk root]; allowed: [agent], [kbs NAME], [vtpm], [push], [volume NAME], [X-anything]" },
 	{ "[agent x]\n", "f:1: [agent] takes no name" },
 	{ "[volume]\n", "f:1: [volume]: a name of 1 to 63 characters A-Z a-z 0-9 _ . - is needed, the first a letter or digit" },
 	{ "[volume a/b]\n", "f:1: [volume a/b]: a name of 1 to 63 characters A-Z a-z 0-9 _ . - is needed, the first a letter or digit" },
@@ -93,6 +96,25 @@ static const struct {
 	{ "[agent]\ninit-data = off\n" KBS "[volume a]\ndevice = /dev/x\nsecret = main:a/${init-data.vm}/c\n",
 	  "f:8: secret = main:a/${init-data.vm}/c uses init-data, but [agent] says init-data = off" },
 	/* the vTPM: the section */
+	{ "[kbs push]\n", "f:1: [kbs push]: this name is reserved for a source of secrets" },
+	{ "[push x]\n", "f:1: [push] takes no name" },
+	{ "[puch]\n", "f:1: unknown section [puch], did you mean [push]?" },
+	{ "[push]\n", "f:1: [push] names no operator: nobody could push a secret" },
+	{ "[push]\noperator = sha256//AAAA\n", "f:2: operator = sha256//AAAA: sha256// and the base64 of 32 bytes is wanted" },
+	{ PUSH "listen = 443\n", "f:3: listen = 443: " LISTEN_WANTED },
+	{ PUSH "listen = 65536\n", "f:3: listen = 65536: " LISTEN_WANTED },
+	{ PUSH "listen = kbs.example:8444\n", "f:3: listen = kbs.example:8444: " LISTEN_WANTED },
+	{ PUSH "listen = ::1:8444\n", "f:3: listen = ::1:8444: " LISTEN_WANTED },
+	{ PUSH "listen = [::1]\n", "f:3: listen = [::1]: " LISTEN_WANTED },
+	{ PUSH "window = 0\n", "f:3: window = 0: allowed: a duration above 0 such as 10m" },
+	{ PUSH "after = 10m\n", "f:3: after is not shorter than deadline: no operator would ever be waited for" },
+	{ "[volume a]\ndevice = /dev/x\nsecret = push\n", "f:3: secret = push needs a [push] section, which names the operator" },
+	{ PUSH "[volume a]\ndevice = /dev/x\nsecret = push:x\n", "f:5: secret = push:x: push takes no path" },
+	{ PUSH "[volume a]\ndevice = /dev/x\nsecret = push\npush = yes\n",
+	  "f:6: push = yes is for mode = kbs and a secret from a key broker: it says what to do without one" },
+	{ "[agent]\ndeadline = 1m\n" KBS PUSH "[volume a]\ndevice = /dev/x\nsecret = main:default/a/b\npush = yes\n",
+	  "f:6: after is not shorter than deadline: no operator would ever be waited for" },
+	{ KBS "[volume a]\ndevice = /dev/x\nsecret = main:default/a/b\npush = yes\n", "f:7: push = yes needs a [push] section, which names the operator" },
 	{ "[vtpm x]\n", "f:1: [vtpm] takes no name" },
 	{ "[vtpn]\n", "f:1: unknown section [vtpn], did you mean [vtpm]?" },
 	{ "[vtpm]\n[vtpm]\n", "f:2: section [vtpm] stands twice in this file" },
