@@ -44,10 +44,11 @@ enum {
 	OPT_PEER = 1 << 28,
 	OPT_PREDICTED = 1 << 29,
 	OPT_TELL = 1 << 30, /* metrics, svg */
+	OPT_PUSH = 1U << 31,
 };
 
 struct cli_opts {
-	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, predicted, prepare, metrics, peer, debug, quiet;
+	bool json, all, boot, timings, pins, check, show, force, nv_indices, remits, predicted, prepare, metrics, peer, push, debug, quiet;
 	const char *config, *name, *key_file, *profile, *source, *decode, *verify, *format, *report_data, *output, *crypttab, *svg;
 	const char *kernel, *initrd, *cmdline, *uki, *sign, *version;
 	const char *document, *kbs_part, *owner_auth_file, *pin_file, *from;
@@ -66,6 +67,7 @@ struct cli {
 	struct events *events;
 	struct transport *transport;
 	struct guardian *guardian; /* of verbs that map */
+	struct push *push;	   /* of those, when an operator may be waited for */
 };
 
 struct verb {

@@ -8,17 +8,31 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "keysrc/keysrc.h"
+#include "push/push.h"
 #include "unlock/exitcode.h"
 #include "unlock/failure.h"
 #include "unlock/guardian.h"
 #include "unlock/handout.h"
+
+/* Here, because the listener must have the configuration and nothing else: no key is being made yet, no passphrase was read. */
+static int start_listener(struct cli *cli, const struct unlock_options *opt, struct err **err)
+{
+	const struct config_push *p = &cli->config->push;
+	const struct push_listen l = { .host = p->host, .port = p->port, .pins = p->operators };
+
+	if (opt->push && !p->present) {
+		err_set(err, ERR_CONFIG, "push-off", "there is no [push] section: nobody may push a secret to this machine");
+		return err_hint(err, "[push] names the operator's key, see cryptattest.conf(5)");
+	}
+	return unlock_may_be_pushed(cli->config, opt) ? push_start(&l, &cli->push, err) : 0;
+}
 
 static int run(struct cli *cli, const struct unlock_options *opt)
 {
 	struct unlock_env env;
 	struct err *err = NULL;
 
-	if (cli_need_config(cli, &err) < 0)
+	if (cli_need_config(cli, &err) < 0 || start_listener(cli, opt, &err) < 0)
 		return cli_fail(err);
 	env = cli_env(cli);
 	return unlock_run(&env, opt);
@@ -77,6 +91,13 @@ int cmd_recover(struct cli *cli)
 		return cli_fail(err);
 	if (cli_need_config(cli, &err) < 0 || config_need_volume(cli->config, cli->opts.args[0], &v, &err) < 0)
 		return cli_fail(err);
+	if (cli->opts.push && cli->opts.key_file) {
+		err_set(&err, ERR_CONFIG, "usage", "--push and --key-file exclude each other");
+		return cli_fail(err);
+	}
+	opt.push = cli->opts.push;
+	if (opt.push)
+		return run(cli, &opt);
 	if (keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, &err) < 0)
 		return cli_fail(err);
 	opt.recover = pass;

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "kbs/session.h"
+#include "push/push.h"
 #include "unlock/exitcode.h"
 #include "unlock/guardian.h"
 #include "wire/json.h"
@@ -131,6 +132,7 @@ static int run_verb(const struct verb *verb, struct cli *cli)
 		events_print_timings(cli->events, stderr);
 	events_free(cli->events);
 	transport_stop(cli->transport);
+	push_stop(cli->push);
 	guardian_stop(cli->guardian);
 	config_free(cli->config);
 	close(cli->root_fd);

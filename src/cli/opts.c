@@ -33,6 +33,7 @@ static const struct option_def {
 	{ "output", OPT_OUTPUT, STRING, O(output), "FILE", "write there instead of standard output" },
 	{ "name", OPT_NAME, STRING, O(name), "NAME", "volume name the secret is for" },
 	{ "key-file", OPT_KEY_FILE, STRING, O(key_file), "FILE", "passphrase from FILE (whole content) instead of standard input" },
+	{ "push", OPT_PUSH, FLAG, O(push), NULL, "wait for an operator (cryptattest-kbs push), as [push] of the configuration says" },
 	{ "keyslot", OPT_KEYSLOT, NUMBER, O(keyslot), "N", "this keyslot and no other" },
 	{ "pins", OPT_PINS, FLAG, O(pins), NULL, "print the lines for the configuration instead of the document" },
 	{ "profile", OPT_PROFILE, STRING, O(profile), "strict|compat", "header profile" },

@@ -42,5 +42,6 @@ struct unlock_env cli_env(const struct cli *cli)
 				    .config = cli->config,
 				    .transport = cli->transport,
 				    .events = cli->events,
-				    .guardian = cli->guardian };
+				    .guardian = cli->guardian,
+				    .push = cli->push };
 }

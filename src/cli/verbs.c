@@ -26,12 +26,15 @@ static const struct verb v_key = {
 static const struct verb v_lock = { "lock", "VOLUME", "close a volume that we opened", "  cryptattest lock data", OPT_CONFIG, 1, 1,
 				    false, false, cmd_lock };
 static const struct verb v_recover = {
-	"recover", "VOLUME", "open a volume by hand with a passphrase",
+	"recover", "VOLUME", "open a volume by hand: a passphrase, or what an operator pushes",
 	"The same checks as unlock, but the passphrase comes from standard input, the terminal or a key file. On a confidential VM the\n"
 	"console belongs to the host: type a passphrase only over a channel that you trust, such as ssh.\n\n"
+	"--push instead waits for an operator, to whom this machine proves itself by its evidence and who signs the secret document\n"
+	"with the key that [push] names: nothing passes over the console.\n\n"
 	"  cryptattest recover root < passphrase\n"
-	"  cryptattest recover root --key-file /root/escrow.key",
-	OPT_KEY_FILE | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 1, 1, false, false, cmd_recover
+	"  cryptattest recover root --key-file /root/escrow.key\n"
+	"  cryptattest recover root --push",
+	OPT_PUSH | OPT_KEY_FILE | OPT_STATUS_FD | OPT_TIMINGS | OPT_CONFIG, 1, 1, false, false, cmd_recover
 };
 static const struct verb v_cap = { "cap", "", "close the door behind the boot phase (idempotent)",
 				   "Extends PCR 15 (cap-pcr) in all banks of the TPM, and RTMR 3 (cap-rtmr) where a TDX kernel offers it: until the next\n"

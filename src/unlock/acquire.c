@@ -12,13 +12,23 @@
 
 static bool waits_for(const struct job *job, const char *source)
 {
-	return job->stage == JOB_AUDITED && text_eq(job->conf->source_name, source);
+	return job->stage == JOB_AUDITED && !job->for_push && text_eq(job->conf->source_name, source);
 }
 
-/* When the broker has had its time: fallback-after, but the vTPM and the mapping need some of a deadline that is nearer. */
-static struct deadline fallback_deadline(const struct run *run)
+static bool anybody_waits(const struct run *run, const char *source, bool push)
 {
-	uint64_t after = run->env->config->vtpm.fallback_after_ms, left = deadline_left_ms(run->deadline), reserve = left / 4;
+	for (size_t i = 0; i < run->n_jobs; i++)
+		if (waits_for(&run->jobs[i], source) && (push ? run->jobs[i].conf->push : run->jobs[i].conf->mode == MODE_KBS_OR_VTPM))
+			return true;
+	return false;
+}
+
+/* When the broker has had its time: fallback-after, or `after` of [push], whichever a volume has and is shorter; but the vTPM and the mapping
+ * need some of a deadline that is nearer. */
+static struct deadline fallback_deadline(const struct run *run, bool vtpm, bool push)
+{
+	const struct config *c = run->env->config;
+	uint64_t after = vtpm && (!push || c->vtpm.fallback_after_ms < c->push.after_ms) ? c->vtpm.fallback_after_ms : c->push.after_ms, left = deadline_left_ms(run->deadline), reserve = left / 4;
 
 	if (left == UINT64_MAX)
 		return deadline_in_ms(after);
@@ -75,6 +85,8 @@ static void end_for_all(struct run *run, const char *source, const char *step, u
 		job->step = step;
 		if (may_fall_back(job, why))
 			fall_back(run, job, since_ns, copy_of(why));
+		else if (may_be_pushed(run, job, why))
+			leave_to_push(job, copy_of(why));
 		else if (p == UNTIL_DEADLINE || !worth_more_time(why))
 			give_up(run, job, copy_of(why));
 	}
@@ -219,7 +231,7 @@ static void broker_close(struct broker *b)
 
 void jobs_begin_key(struct run *run)
 {
-	for (size_t i = 0; !run->opt->recover && i < run->n_jobs; i++) {
+	for (size_t i = 0; !run->opt->recover && !run->opt->push && i < run->n_jobs; i++) {
 		const struct config_kbs *kbs = config_find_kbs(run->env->config, run->jobs[i].conf->source_name);
 
 		if (!kbs)
@@ -238,25 +250,18 @@ void jobs_end_key(struct run *run)
 	free(TAKE_PTR(run->broker));
 }
 
-static bool anybody_may_fall_back(const struct run *run, const char *source)
-{
-	for (size_t i = 0; i < run->n_jobs; i++)
-		if (waits_for(&run->jobs[i], source) && run->jobs[i].conf->mode == MODE_KBS_OR_VTPM)
-			return true;
-	return false;
-}
-
-/* Volumes that have nothing else than this broker get the whole deadline, after those that do (kbs-or-vtpm) have had their time. */
+/* Volumes that have nothing else than this broker get the whole deadline, after those that do (kbs-or-vtpm, push = yes) have had their time. */
 static void acquire_from_broker(struct run *run, struct broker *b)
 {
 	const char *name = b->conf->name;
+	const bool vtpm = anybody_waits(run, name, false), push = run->env->push && anybody_waits(run, name, true);
 
 	if (b->err) {
 		end_for_all(run, name, b->failed_step, clock_ns(), UNTIL_DEADLINE, TAKE_PTR(b->err));
 		return;
 	}
-	if (anybody_may_fall_back(run, name)) {
-		struct deadline until = fallback_deadline(run);
+	if (vtpm || push) {
+		struct deadline until = fallback_deadline(run, vtpm, push);
 
 		kbs_session_set_deadline(keysrc_kbs_session(b->src), until);
 		acquire_all(run, name, b->src, b->collector.init_data, UNTIL_FALLBACK, until);
@@ -320,11 +325,11 @@ void jobs_acquire(struct run *run)
 		acquire_by_hand(run);
 		return;
 	}
-	for (size_t i = 0; i < run->n_jobs; i++) {
+	for (size_t i = 0; !run->opt->push && i < run->n_jobs; i++) {
 		const char *source = run->jobs[i].conf->source_name;
 		const struct config_kbs *kbs;
 
-		if (run->jobs[i].stage != JOB_AUDITED)
+		if (run->jobs[i].stage != JOB_AUDITED || run->jobs[i].for_push || text_eq(source, "push"))
 			continue;
 		if (run->jobs[i].conf->mode == MODE_VTPM) {
 			acquire_sealed(run, &run->jobs[i]);
@@ -336,6 +341,8 @@ void jobs_acquire(struct run *run)
 		else
 			acquire_local(run, source);
 	}
+	/* Last, because people are slower than machines. */
+	acquire_pushed(run);
 }
 
 int unlock_attest(const struct unlock_env *env, const struct config_kbs *kbs, struct deadline d, struct key_source **ret_source,

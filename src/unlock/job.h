@@ -35,7 +35,8 @@ struct job {
 	char dm_uuid[160];
 	char *source; /* "kbs main (...)" for the report; owned */
 	const char *source_kind;
-	struct err *fallback; /* kbs-or-vtpm: why the broker's secret was not used; for the report */
+	struct err *fallback; /* kbs-or-vtpm, push = yes: why the broker's secret was not used; for the report */
+	bool for_push; /* push = yes: no broker was reached */
 	/* From the broker's document, until job_reseal() has looked at it. */
 	bool may_reseal;
 	struct secret *sealed_passphrase;
@@ -78,6 +79,7 @@ struct key_offer {
 	bool provisioner;
 	const struct sealed_answer *sealed;
 	const struct foreign_answer *foreign; /* alone: another program's keyslot */
+	bool pushed; /* secret is a document and nothing else, whatever `form` says */
 };
 /* open.c: document checks, K1-K4, trial activation under a private name (K6), deactivated again. */
 void job_open(struct run *run, struct job *job, const struct key_offer *offer);
@@ -101,6 +103,11 @@ void acquire_sealed(struct run *run, struct job *job);
 bool may_fall_back(const struct job *job, const struct err *why);
 /* Then: takes why; since when the broker was tried. */
 void fall_back(struct run *run, struct job *job, uint64_t since_ns, struct err *why);
+/* acquire_push.c: for every job that waits for an operator. */
+void acquire_pushed(struct run *run);
+/* push = yes: may what became of the broker be followed by an operator? Then: takes why. */
+bool may_be_pushed(const struct run *run, const struct job *job, const struct err *why);
+void leave_to_push(struct job *job, struct err *why);
 /* reseal.c: after the broker opened a volume of mode kbs-or-vtpm, and before the cap (D4). Never fails the boot. */
 void job_reseal(struct run *run, struct job *job);
 /* reseal.c: signed PCR policies older than the one that served this boot are refused from now on. Before the cap. */

@@ -178,7 +178,7 @@ static int obtain_from_document(struct run *run, struct job *job, const struct k
 		[CONF_FORM_AUTO] = FORM_AUTO, [CONF_FORM_RAW] = FORM_RAW, [CONF_FORM_DOCUMENT] = FORM_DOCUMENT
 	};
 	struct secret_document doc = { .keyslot = -1, .sealed_keyslot = -1 };
-	int rc = secret_document_parse(offer->secret, forms[job->conf->form], offer->provisioner, &doc, err);
+	int rc = secret_document_parse(offer->secret, offer->pushed ? FORM_DOCUMENT : forms[job->conf->form], offer->provisioner, &doc, err);
 
 	if (rc == 0)
 		rc = check_document(job, &doc, err);

@@ -40,7 +40,7 @@ static int select_jobs(struct run *run)
 
 		if (config_need_volume(c, *name, &v, &run->err) < 0)
 			return -1;
-		if (v->mode == MODE_MANUAL && !run->opt->recover) {
+		if (v->mode == MODE_MANUAL && !run->opt->recover && !run->opt->push) {
 			err_set(&run->err, ERR_NOTHING, "volume-manual", "volume \"%s\" has mode = manual", *name);
 			return err_hint(&run->err, "open it by hand: cryptattest recover %s", *name);
 		}

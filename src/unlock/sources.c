@@ -122,7 +122,7 @@ static int collector_evidence(struct collector *c, const uint8_t data[static TEE
 	return 0;
 }
 
-static int collect_json(void *ctx, const uint8_t data[static 64], struct deadline d, char **ret_json, struct err **err)
+int collector_json(void *ctx, const uint8_t data[static 64], struct deadline d, char **ret_json, struct err **err)
 {
 	struct evidence ev = { 0 };
 	int rc;
@@ -201,7 +201,7 @@ int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, 
 			    .init_data_required = c->init_data_required },
 		.transport = env->transport,
 		.tee = tee_kind_name(c->provider->kind),
-		.collect = collect_json,
+		.collect = collector_json,
 		.collect_ctx = c,
 		.events = { .phase = on_phase, .retrying = on_retry, .ctx = c },
 		.deadline = d,

@@ -23,6 +23,9 @@ struct collector {
 int collector_init(struct collector *c, const struct unlock_env *env, bool need_init_data, struct err **err);
 void collector_clear(struct collector *c);
 
+/* Evidence for these 64 bytes as Trustee's JSON, checked against the init-data; for a struct collector as ctx. */
+int collector_json(void *collector, const uint8_t data[static 64], struct deadline d, char **ret_json, struct err **err);
+
 /* What the transport child needs to know of one [kbs] section. Borrows from it. */
 struct transport_config source_transport(const struct unlock_env *env, const struct config_kbs *kbs);
 /* The same of [agent] report-*; its url is set. */

@@ -14,6 +14,7 @@
 #include "unlock/platform.h"
 
 struct guardian;
+struct push;
 
 /* What every verb has. Nothing here is owned. */
 struct unlock_env {
@@ -23,6 +24,7 @@ struct unlock_env {
 	struct transport *transport; /* forked first thing in main(); NULL in verbs without network */
 	struct events *events;
 	struct guardian *guardian; /* forked before any secret; NULL in verbs that map nothing */
+	struct push *push; /* forked before any secret; NULL unless unlock_may_be_pushed() */
 };
 
 struct unlock_options {
@@ -32,7 +34,11 @@ struct unlock_options {
 	bool prepare;		      /* audit, leave the header copies, no more (handout.h) */
 	bool key;		      /* the passphrase to stdout instead of a mapping; exactly one name */
 	const struct secret *recover; /* by hand: this passphrase instead of any source; exactly one name */
+	bool push;		      /* by hand: an operator's document instead of any source; exactly one name */
 };
+
+/* May this run come to wait for an operator (acquire_push.c)? Then the listener is forked before anything else happens. */
+bool unlock_may_be_pushed(const struct config *c, const struct unlock_options *opt);
 
 /* Returns an exit code (exitcode.h); has printed one line per volume and written the status record. */
 int unlock_run(const struct unlock_env *env, const struct unlock_options *opt);

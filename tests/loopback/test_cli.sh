@@ -57,7 +57,7 @@ takes() {
 	case $1 in
 	unlock) echo all boot prepare status-fd timings config ;;
 	lock | cap) echo config ;;
-	recover) echo key-file status-fd timings config ;;
+	recover) echo key-file push status-fd timings config ;;
 	check) echo json profile config ;;
 	document) echo name key-file pins keyslot profile config ;;
 	enroll) echo predicted kernel initrd cmdline uki source from document kbs-part pin-file owner-auth-file key-file output keyslot force config ;;
