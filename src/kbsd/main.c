@@ -24,6 +24,7 @@ static const struct verb {
 	{ "serve", cmd_serve, "answer attestation requests" },
 	{ "resource", cmd_resource, "add, list or remove secrets" },
 	{ "policy", cmd_policy, "check a policy, or write a rule from a machine's evidence" },
+	{ "push", cmd_push, "give a secret to a machine that waits for its owner" },
 	{ "verify", cmd_verify, "verify a report or quote in a file" },
 	{ NULL, NULL, NULL },
 };
@@ -75,6 +76,10 @@ int verb_fail(struct err *e)
 		break;
 	case ERR_REFUSED:
 		code = EXIT_REFUSED;
+		break;
+	case ERR_UNREACHABLE:
+	case ERR_TIMEOUT:
+		code = EXIT_AWAY;
 		break;
 	case ERR_INTEGRITY:
 		code = EXIT_WRONG;

@@ -11,6 +11,7 @@ enum {
 	EXIT_INTERNAL = 1,
 	EXIT_USAGE = 2,
 	EXIT_REFUSED = 4,
+	EXIT_AWAY = 5, /* unreachable, or out of time */
 	EXIT_WRONG = 9,
 };
 
@@ -19,6 +20,7 @@ int cmd_serve(int n, char **args);
 int cmd_resource(int n, char **args);
 int cmd_policy(int n, char **args);
 int cmd_verify(int n, char **args);
+int cmd_push(int n, char **args);
 
 /* Prints the error with its hint, frees it and says which exit code it means. */
 int verb_fail(struct err *e);
