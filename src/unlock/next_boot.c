@@ -152,12 +152,18 @@ static const struct next_way *broker_of(struct next *n, const struct config_volu
 
 static void judge_sealed(struct next *n, const struct config_volume *v, struct next_way *ret)
 {
+	struct next_way known;
 	struct err *err = NULL;
 
-	if (!n->sealed && next_sealed_new(n->env, n->input, &n->sealed, &err) < 0)
-		next_way_bad(ret, err);
-	else
-		next_sealed_judge(n->sealed, v, ret);
+	if (!n->sealed) {
+		if (next_sealed_new(n->env, n->input, &n->sealed, &err) < 0) {
+			next_way_bad(ret, err);
+			return;
+		}
+		next_sealed_predict(n->sealed, &known);
+		doctor_add(n->d, "prediction", NULL, known.ok ? DOCTOR_OK : DOCTOR_WARN, known.hint, "%s", known.text);
+	}
+	next_sealed_judge(n->sealed, v, ret);
 }
 
 static void check_sources(struct next *n, const struct config_volume *v)

@@ -13,7 +13,8 @@
 
 #define NEXT_BOOT_FILE "next-boot.json" /* below STATE_DIR: what the last `next-boot` of this boot said */
 
-/* Rows: config, next-image, preflight, then for each volume of the initrd phase device, header, broker, broker-policy, sealed. env->config may
+/* Rows: config, next-image, preflight, then for each volume of the initrd phase device, header, broker, broker-policy, sealed; before
+ * the first sealed, prediction: whether a value that is not known matters is for the volumes to say, so this one only warns. env->config may
  * be NULL, config_error says why then. A failure that the boot survives (required = no, the other way of kbs-or-vtpm) is a warning. */
 void next_boot_run(const struct unlock_env *env, const struct err *config_error, const struct predict_input *next, struct doctor *ret);
 
@@ -32,6 +33,8 @@ void next_way_bad(struct next_way *w, struct err *err); /* takes err */
 struct next_sealed;
 int next_sealed_new(const struct unlock_env *env, const struct predict_input *next, struct next_sealed **ret, struct err **err);
 void next_sealed_free(struct next_sealed *s);
+/* What the PCRs will be, for the row "prediction". */
+void next_sealed_predict(const struct next_sealed *s, struct next_way *ret);
 void next_sealed_judge(struct next_sealed *s, const struct config_volume *v, struct next_way *ret);
 
 #endif

@@ -54,6 +54,25 @@ int next_sealed_new(const struct unlock_env *env, const struct predict_input *ne
 	return 0;
 }
 
+void next_sealed_predict(const struct next_sealed *s, struct next_way *ret)
+{
+	const uint32_t mask = predict_mask(s->env->config);
+	_cleanup_buf_ struct buf changes = BUF_INIT(300);
+	struct pcr_values values;
+	struct err *err = NULL;
+	char pcrs[80];
+
+	if (predict_values(&s->p, mask, &values, &err) < 0) {
+		next_way_bad(ret, err);
+		return;
+	}
+	for (unsigned int i = 0; i < PCR_COUNT; i++)
+		if (mask >> i & 1 && s->p.pcr[i].state == PREDICT_CHANGES)
+			buf_printf(&changes, "; PCR %u %.100s", i, s->p.pcr[i].why);
+	pcr_mask_text(mask, pcrs, sizeof(pcrs));
+	next_way_good(ret, "PCR %s of the next boot are known%s", pcrs, !changes.len ? ", the same as now" : buf_ok(&changes) ? buf_cstr(&changes) : "; some change");
+}
+
 /* The signature in the image that will boot comes before those that lie around now. */
 static int load_rules(const struct next_sealed *s, const struct config_volume *v, struct rules *ret, struct err **err)
 {

@@ -318,6 +318,13 @@ int predict_run(const struct predict_params *p, struct prediction *ret, struct e
 	return rc;
 }
 
+static int unknown_value(const struct prediction *p, unsigned int pcr, struct err **err)
+{
+	err_set(err, ERR_TPM, "predict-unknown", "the next boot's PCR %u %s", pcr, p->mask >> pcr & 1 ? p->pcr[pcr].why : "was not predicted");
+	return err_hint(err, "boot the new image once, open it by `cryptattest recover`, and enroll there; or cover updates by signer or a broker that "
+			     "seals anew, or boot by a loader whose event log reaches Linux (not GRUB 2.06)");
+}
+
 int predict_values(const struct prediction *p, uint32_t mask, struct pcr_values *ret, struct err **err)
 {
 	struct pcr_values v = { .bank = p->bank, .mask = mask };
@@ -326,8 +333,7 @@ int predict_values(const struct prediction *p, uint32_t mask, struct pcr_values 
 		if (!(mask >> i & 1))
 			continue;
 		if (!(p->mask >> i & 1) || p->pcr[i].state == PREDICT_UNKNOWN)
-			return err_set(err, ERR_TPM, "predict-unknown", "the next boot's PCR %u %s", i,
-				       p->mask >> i & 1 ? p->pcr[i].why : "was not predicted");
+			return unknown_value(p, i, err);
 		memcpy(v.value[i], p->pcr[i].value, sizeof(v.value[i]));
 	}
 	*ret = v;

@@ -213,7 +213,9 @@ check "kbs+vtpm needs both: exit 8" all '[ $code = 8 ]' 'row ok broker' 'row fai
 conf vtpm
 rm -r root/sys
 agent next-boot
-check "without an event log it cannot be known: exit 8" all '[ $code = 8 ]' 'row unknown sealed "cannot be known"' 'last "cannot be known: sealed root"'
+check "without an event log it cannot be known: exit 8, why, and what to do" all '[ $code = 8 ]' 'row unknown sealed "cannot be known: this boot has no event log"' \
+	'row warn prediction "PCR 4 cannot be known: this boot has no event log .*to do: boot the new image once, open it by .cryptattest recover., and enroll there"' \
+	'row ok header' 'last "cannot be known: sealed root"'
 agent next-boot --json
 check "which is not a no" all '[ $code = 8 ]' 'grep -q "\"verdict\": \"unknown\"" out' 'grep -q "\"ok\": false" out'
 boot system
@@ -260,7 +262,7 @@ conf vtpm "$(grep ^vk-id pins)"
 agent enroll root --source=vtpm --key-file pass
 [ $code = 0 ] || bail "enroll: $(cat err)"
 agent next-boot --uki next/uki.efi
-check "an image that nobody signed: exit 8" all '[ $code = 8 ]' 'row fail sealed "no signed policy approves"'
+check "an image that nobody signed: exit 8" all '[ $code = 8 ]' 'row ok prediction "PCR .* of the next boot are known; PCR 11 changes because of next/uki.efi"' 'row fail sealed "no signed policy approves"'
 rm root/etc/sig.json
 agent predict --uki next/uki.efi --sign signer.key --output root/etc/sig.json
 agent next-boot --uki next/uki.efi
