@@ -13,7 +13,7 @@
 #include "unlock/unlock.h"
 
 struct preflight_finding {
-	const char *id;	   /* "root-by-label", "resume", "credentials", "debug-shell", "foreign-vg", "command-line" */
+	const char *id;	   /* "root-by-label", "resume", "credentials", "debug-shell", "foreign-vg" */
 	char message[256]; /* one line, printable */
 	char hint[256];	   /* the line to change */
 };
