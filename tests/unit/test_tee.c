@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* tee_detect() and tee_collect() over tables of scripted providers, and the event log of TDX. */
+/* tee_detect() and tee_collect() over tables of scripted providers, and the event log of TDX. Time leaps (tests/lib/leap_clock.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
