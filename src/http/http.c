@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "http/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,11 +201,30 @@ static enum transport_fail map_failure(CURLcode c, bool answered)
 	}
 }
 
+/* A time limit that passed before there was an address to go to. */
+static bool still_resolving(struct http *h, CURLcode c)
+{
+	curl_off_t resolved_us = 0;
+
+	return c == CURLE_OPERATION_TIMEDOUT && curl_easy_getinfo(h->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us) == CURLE_OK &&
+	       resolved_us == 0;
+}
+
 static void set_failure(struct http *h, CURLcode c, struct http_response *r)
 {
 	const char *text = h->errbuf[0] ? h->errbuf : curl_easy_strerror(c);
+	char more[300];
+	long why = 0;
 
-	r->fail = map_failure(c, h->header_bytes > 0);
+	r->fail = still_resolving(h, c) ? TFAIL_DNS : map_failure(c, h->header_bytes > 0);
+	if (r->fail == TFAIL_DNS) {
+		snprintf(more, sizeof(more), "DNS: %.200s%s", text, c == CURLE_OPERATION_TIMEDOUT ? ", no name server answers" : "");
+		text = more;
+	} else if (c == CURLE_COULDNT_CONNECT && curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &why) == CURLE_OK &&
+		   (why == ENETUNREACH || why == EHOSTUNREACH)) {
+		snprintf(more, sizeof(more), "no route: %.200s", text);
+		text = more;
+	}
 	if (h->check.peer.refused) {
 		r->fail = TFAIL_IDENTITY;
 		text = h->check.peer.what;

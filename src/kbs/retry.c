@@ -56,6 +56,12 @@ const struct err *retry_last(const struct retry *r)
 	return r->last ? r->last : r->worst;
 }
 
+void retry_new_network(struct retry *r)
+{
+	r->backoff.step = 0;
+	r->tried = 0;
+}
+
 void retry_begin(struct retry *r)
 {
 	r->once_used = false;
@@ -89,12 +95,21 @@ static uint64_t advance(struct retry *r, uint64_t now_ns)
 	return at == UINT64_MAX ? 0 : (at - now_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
 }
 
-static uint64_t next_url(struct retry *r, uint64_t now_ns)
+/* Long pauses spare a broker that is there and in trouble. One that is not up yet, or not within reach, wants to be found soon. */
+static uint64_t pause_max(const struct retry *r, const struct kbs_verdict *v)
+{
+	const bool nobody = v->cls == ERR_UNREACHABLE && strncmp(v->id, "net-", strlen("net-")) == 0;
+
+	return nobody && r->intervals->unreached_max ? r->intervals->unreached_max : r->intervals->backoff_max;
+}
+
+static uint64_t next_url(struct retry *r, const struct kbs_verdict *v, uint64_t now_ns)
 {
 	uint64_t free_in = advance(r, now_ns), pause = 0;
 
 	if (++r->tried >= usable_urls(r)) {
 		r->tried = 0;
+		r->backoff.max_ms = pause_max(r, v);
 		pause = backoff_next_ms(&r->backoff);
 	}
 	return pause > free_in ? pause : free_in;
@@ -170,7 +185,7 @@ bool retry_note(struct retry *r, const struct kbs_verdict *v, uint64_t retry_aft
 		r->url[r->cur].not_before_ns = now_ns + retry_after_ms * NSEC_PER_MSEC;
 		again = identity_allows(r);
 		if (again)
-			*ret_wait_ms = next_url(r, now_ns);
+			*ret_wait_ms = next_url(r, v, now_ns);
 	}
 	if (!again)
 		*e = TAKE_PTR(r->worst);

@@ -39,6 +39,8 @@ bool retry_note(struct retry *r, const struct kbs_verdict *v, uint64_t retry_aft
 void retry_remember(struct retry *r, uint64_t now_ns, struct err **e);
 /* The newest failure, for the user; NULL before the first. */
 const struct err *retry_last(const struct retry *r);
+/* The network has become another: what could not be reached before is tried at once, and pauses begin short again. */
+void retry_new_network(struct retry *r);
 /* A new fetch: it may use its own extra handshake. */
 void retry_begin(struct retry *r);
 /* An attestation was accepted: refusals before it count no more. */

@@ -16,6 +16,7 @@ const struct kbs_intervals kbs_intervals_default = {
 	.plugin = 60000,
 	.backoff = 1000,
 	.backoff_max = 30000,
+	.unreached_max = 5000,
 	.request = 30000,
 	.route = 5000,
 };
@@ -54,16 +55,22 @@ static int cancelled(struct err **err)
 	return err_set(err, ERR_TIMEOUT, "cancelled", "cancelled");
 }
 
-/* Sleeps before the next attempt; -1 with the session's result when there will be none. */
-static int pause_for(struct kbs_session *s, uint64_t ms, struct err **err)
+/* A broker that could not be reached is tried again as soon as there is more of a network, whatever was left of the pause. */
+static void sleep_or_news(struct kbs_session *s, uint64_t ms, bool unreachable)
 {
-	bool slept;
+	kbs_phase(s, "net", true, false, "");
+	if (!unreachable || !s->p.wait_news)
+		clock_sleep_ms(ms, s->p.deadline);
+	else if (s->p.wait_news(s->p.wait_ctx, deadline_earlier(s->p.deadline, deadline_in_ms(ms))))
+		retry_new_network(&s->retry);
+	kbs_phase(s, "net", false, !deadline_passed(s->p.deadline), "");
+}
 
-	if (ms) {
-		kbs_phase(s, "net", true, false, "");
-		slept = clock_sleep_ms(ms, s->p.deadline);
-		kbs_phase(s, "net", false, slept, "");
-	}
+/* The pause before the next attempt; -1 with the session's result when there will be none. */
+static int pause_for(struct kbs_session *s, uint64_t ms, bool unreachable, struct err **err)
+{
+	if (ms)
+		sleep_or_news(s, ms, unreachable);
 	if (clock_cancelled())
 		return cancelled(err);
 	if (deadline_passed(s->p.deadline))
@@ -71,14 +78,25 @@ static int pause_for(struct kbs_session *s, uint64_t ms, struct err **err)
 	return 0;
 }
 
-static void wait_route(struct kbs_session *s)
+/* Bounded, and whoever waited in vain still tries: a broker on this machine needs no network. */
+static void wait_route(struct kbs_session *s, struct err **ret_missing)
 {
+	int r;
+
 	if (!s->p.wait_route)
 		return;
 	kbs_phase(s, "net", true, false, "");
-	/* Bounded: a broker on our own link needs no default route, and a failed connection says what is missing. */
-	s->p.wait_route(s->p.wait_ctx, deadline_earlier(s->p.deadline, deadline_in_ms(s->intervals->route)));
-	kbs_phase(s, "net", false, true, "");
+	r = s->p.wait_route(s->p.wait_ctx, deadline_earlier(s->p.deadline, deadline_in_ms(s->intervals->route)), ret_missing);
+	kbs_phase(s, "net", false, r == 0, err_id(*ret_missing));
+}
+
+/* What was missing says more than how the attempt without it failed. */
+static void name_missing(struct err **missing, struct err **e)
+{
+	if (!*missing || err_class(*missing) != ERR_UNREACHABLE || err_class(*e) != ERR_UNREACHABLE)
+		return;
+	err_clear(e);
+	*e = TAKE_PTR(*missing);
 }
 
 static void announce(const struct kbs_session *s, uint64_t wait_ms)
@@ -90,6 +108,7 @@ static void announce(const struct kbs_session *s, uint64_t wait_ms)
 /* After a failed attempt: 0 = try again now, -1 = *err is the result. Takes *e over. */
 static int recover(struct kbs_session *s, const struct kbs_failure *f, struct err **e, struct err **err)
 {
+	const bool unreachable = err_class(*e) == ERR_UNREACHABLE && !f->retry_after_ms;
 	uint64_t wait_ms = 0;
 
 	s->attested = false;
@@ -101,22 +120,23 @@ static int recover(struct kbs_session *s, const struct kbs_failure *f, struct er
 	/* Now, so that an RSA key is made during the pause. */
 	if (agent_key_renew(&s->key, err) < 0)
 		return -1;
-	return pause_for(s, wait_ms, err);
+	return pause_for(s, wait_ms, unreachable, err);
 }
 
 static int attest(struct kbs_session *s, struct err **err)
 {
 	if (transport_generation(s->p.transport) != s->generation && configure(s, err) < 0)
 		return -1;
-	if (agent_key_renew(&s->key, err) < 0 || pause_for(s, 0, err) < 0)
+	if (agent_key_renew(&s->key, err) < 0 || pause_for(s, 0, false, err) < 0)
 		return -1;
 	for (;;) {
-		_cleanup_err_ struct err *e = NULL;
+		_cleanup_err_ struct err *e = NULL, *missing = NULL;
 		struct kbs_failure f;
 
-		wait_route(s);
+		wait_route(s, &missing);
 		if (kbs_handshake(s, &f, &e) == 0)
 			break;
+		name_missing(&missing, &e);
 		if (recover(s, &f, &e, err) < 0)
 			return -1;
 	}

@@ -48,6 +48,7 @@ struct kbs_intervals {
 	uint64_t refused[3];	       /* before the second, third and fourth handshake after AttestationError */
 	uint64_t plugin;	       /* how long a GET that fails with PluginInternalError is repeated */
 	uint64_t backoff, backoff_max; /* 1, 2, 4 .. 30 s with jitter */
+	uint64_t unreached_max;	       /* the same, as long as nobody answers at all; 0 = backoff_max */
 	uint64_t request;	       /* one request, answer included */
 	uint64_t route;		       /* how long an attempt waits for a route before it tries without */
 };
@@ -62,8 +63,11 @@ struct kbs_params {
 	void *collect_ctx;
 	struct kbs_events events;
 	struct deadline deadline;
-	/* Wait for a route to the broker; NULL = do not wait. Returns when something changed or d passed. */
-	void (*wait_route)(void *ctx, struct deadline d);
+	/* Both or neither. Before an attempt: waits for a route to the broker until d; -1 with ERR_UNREACHABLE and what is missing.
+	 * During a pause after the broker was not reached: true as soon as the network has more than wait_route saw last, false when d
+	 * passed. */
+	int (*wait_route)(void *ctx, struct deadline d, struct err **err);
+	bool (*wait_news)(void *ctx, struct deadline d);
 	void *wait_ctx;
 	const struct kbs_intervals *intervals; /* NULL = the default; tests shorten them */
 };

@@ -13,16 +13,29 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-struct net_facts {
-	bool link_up, address, default_route; /* loopback and link-local not counted; IPv4 or IPv6 */
-	bool route;			      /* to some other network at least: a site without a gateway */
+/* Which of the two the broker needs, where its URL says so. */
+enum net_family { NET_ANY, NET_IPV4, NET_IPV6 };
+
+struct net_path {
+	bool address;	    /* loopback and link-local not counted */
+	bool default_route;
+	bool route;	    /* to some other network at least: a site without a gateway */
 };
+
+struct net_facts {
+	bool link_up;
+	struct net_path path[NET_IPV6 + 1]; /* by enum net_family; NET_ANY: by the one or the other */
+};
+
 int net_probe(struct net_facts *ret, struct err **err);
 /* Returns 0 when a default route exists; or when some route has been there unchanged for two seconds (a broker on the same
  * link needs no gateway, and DHCP clients set the gateway right after the address); or when d passed. ERR_TIMEOUT when
  * cancelled. */
-int net_wait_route(struct deadline d, struct net_facts *ret, struct err **err);
-/* One line naming what is missing: "no link", "no address", "no route"; "" when all there. */
-const char *net_missing(const struct net_facts *f);
+int net_wait_route(enum net_family family, struct deadline d, struct net_facts *ret, struct err **err);
+/* Returns 0 as soon as the network has something that it had not in old (a link, an address, a route, of either family), or when
+ * d passed; *ret_gained says which. ERR_TIMEOUT when cancelled. */
+int net_wait_gain(const struct net_facts *old, struct deadline d, bool *ret_gained, struct err **err);
+/* What is missing first: "no link", "no address", "no IPv4 route"...; "" when all is there. */
+const char *net_missing(const struct net_facts *f, enum net_family family);
 
 #endif

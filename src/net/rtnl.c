@@ -51,6 +51,11 @@ static void on_link(const uint8_t *p, size_t len, struct net_facts *facts)
 		facts->link_up = true;
 }
 
+static struct net_path *path_of(struct net_facts *facts, unsigned char family)
+{
+	return &facts->path[family == AF_INET6 ? NET_IPV6 : NET_IPV4];
+}
+
 static void on_address(const uint8_t *p, size_t len, struct net_facts *facts)
 {
 	struct ifaddrmsg m;
@@ -59,10 +64,12 @@ static void on_address(const uint8_t *p, size_t len, struct net_facts *facts)
 	if (len < sizeof(m))
 		return;
 	memcpy(&m, p, sizeof(m));
+	if (m.ifa_family != AF_INET && m.ifa_family != AF_INET6)
+		return;
 	flags = attribute_u32(p + sizeof(m), len - sizeof(m), IFA_FLAGS, m.ifa_flags);
 	/* A tentative IPv6 address cannot be used yet. Unique local and site addresses have scope 0 or 200: both do. */
 	if (m.ifa_index != LOOPBACK_INDEX && m.ifa_scope < RT_SCOPE_LINK && !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
-		facts->address = true;
+		path_of(facts, m.ifa_family)->address = facts->path[NET_ANY].address = true;
 }
 
 static bool link_local(const struct rtmsg *m, const uint8_t *attrs, size_t len)
@@ -89,9 +96,9 @@ static void on_route(const uint8_t *p, size_t len, struct net_facts *facts)
 	if (m.rtm_type != RTN_UNICAST || table == RT_TABLE_LOCAL || (m.rtm_family != AF_INET && m.rtm_family != AF_INET6) ||
 	    attribute_u32(attrs, len, RTA_OIF, 0) == LOOPBACK_INDEX || link_local(&m, attrs, len))
 		return;
-	facts->route = true;
+	path_of(facts, m.rtm_family)->route = facts->path[NET_ANY].route = true;
 	if (m.rtm_dst_len == 0)
-		facts->default_route = true;
+		path_of(facts, m.rtm_family)->default_route = facts->path[NET_ANY].default_route = true;
 }
 
 enum rtnl_result rtnl_digest(const void *buf, size_t len, uint32_t seq, struct net_facts *facts, int *ret_errno)

@@ -97,48 +97,96 @@ static bool wait_news(int fd, struct deadline d)
 	return true;
 }
 
-int net_wait_route(struct deadline d, struct net_facts *ret, struct err **err)
+/* Subscribed before the look that follows, so that nothing can happen in between unseen. */
+static int subscribe(struct err **err)
+{
+	return open_rtnl(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE, err);
+}
+
+static int cancelled(struct err **err)
+{
+	return err_set(err, ERR_TIMEOUT, "cancelled", "cancelled while waiting for a network");
+}
+
+int net_wait_route(enum net_family family, struct deadline d, struct net_facts *ret, struct err **err)
 {
 	struct deadline quiet = deadline_in_ms(0);
 	struct net_facts facts = { 0 };
+	const struct net_path *path = &facts.path[family];
 	_cleanup_close_ int fd = -1;
 
 	if (net_probe(&facts, err) < 0)
 		return -1;
-	if (facts.default_route) {
+	if (path->default_route) {
 		*ret = facts;
 		return 0;
 	}
-	/* Subscribed before the next look, so that nothing can happen in between unseen. */
-	fd = open_rtnl(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE, err);
+	fd = subscribe(err);
 	if (fd < 0)
 		return -1;
 	for (;;) {
 		if (net_probe(&facts, err) < 0)
 			return -1;
-		if (!facts.route)
+		if (!path->route)
 			quiet = deadline_in_ms(0);
 		else if (quiet.at_ns == UINT64_MAX)
 			quiet = deadline_in_ms(QUIET_MS);
-		if (facts.default_route || deadline_passed(quiet) || deadline_passed(d))
+		if (path->default_route || deadline_passed(quiet) || deadline_passed(d))
 			break;
 		if (wait_news(fd, deadline_earlier(d, quiet))) {
-			if (facts.route)
+			if (path->route)
 				quiet = deadline_in_ms(QUIET_MS);
 			clock_sleep_ms(PROBE_GAP_MS, d);
 		}
 		if (clock_cancelled())
-			return err_set(err, ERR_TIMEOUT, "cancelled", "cancelled while waiting for a network");
+			return cancelled(err);
 	}
 	*ret = facts;
 	return 0;
 }
 
-const char *net_missing(const struct net_facts *f)
+static bool gained(const struct net_facts *old, const struct net_facts *now)
 {
+	if (now->link_up && !old->link_up)
+		return true;
+	for (enum net_family f = NET_IPV4; f <= NET_IPV6; f++) {
+		const struct net_path *a = &old->path[f], *b = &now->path[f];
+
+		if ((b->address && !a->address) || (b->route && !a->route) || (b->default_route && !a->default_route))
+			return true;
+	}
+	return false;
+}
+
+int net_wait_gain(const struct net_facts *old, struct deadline d, bool *ret_gained, struct err **err)
+{
+	_cleanup_close_ int fd = subscribe(err);
+	struct net_facts now = { 0 };
+
+	if (fd < 0)
+		return -1;
+	for (;;) {
+		if (net_probe(&now, err) < 0)
+			return -1;
+		*ret_gained = gained(old, &now);
+		if (*ret_gained || deadline_passed(d))
+			return 0;
+		if (wait_news(fd, d))
+			clock_sleep_ms(PROBE_GAP_MS, d);
+		if (clock_cancelled())
+			return cancelled(err);
+	}
+}
+
+const char *net_missing(const struct net_facts *f, enum net_family family)
+{
+	static const char *const no_address[] = { "no address", "no IPv4 address", "no IPv6 address" };
+	static const char *const no_route[] = { "no route", "no IPv4 route", "no IPv6 route" };
+	const struct net_path *p = &f->path[family];
+
 	if (!f->link_up)
 		return "no link";
-	if (!f->address)
-		return "no address";
-	return f->route || f->default_route ? "" : "no route";
+	if (!p->address)
+		return no_address[family];
+	return p->route || p->default_route ? "" : no_route[family];
 }

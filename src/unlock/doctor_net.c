@@ -25,13 +25,13 @@ static void check_local(struct doctor *d)
 	}
 	doctor_add(d, "link", NULL, f.link_up ? DOCTOR_OK : DOCTOR_WARN, f.link_up ? NULL : "load the network driver, plug the cable",
 		   f.link_up ? "up" : "no interface but loopback is up");
-	doctor_add(d, "address", NULL, f.address ? DOCTOR_OK : DOCTOR_WARN, f.address ? NULL : "ip= on the kernel command line, or DHCP",
-		   f.address ? "there is one" : "no address but those of loopback and link");
-	if (f.default_route)
+	doctor_add(d, "address", NULL, f.path[NET_ANY].address ? DOCTOR_OK : DOCTOR_WARN, f.path[NET_ANY].address ? NULL : "ip= on the kernel command line, or DHCP",
+		   f.path[NET_ANY].address ? "there is one" : "no address but those of loopback and link");
+	if (f.path[NET_ANY].default_route)
 		doctor_add(d, "route", NULL, DOCTOR_OK, NULL, "default route");
 	else
 		doctor_add(d, "route", NULL, DOCTOR_WARN, "only brokers on the same networks can be reached",
-			   f.route ? "no default route" : "no route at all");
+			   f.path[NET_ANY].route ? "no default route" : "no route at all");
 }
 
 /* Rows before the one that failed have passed, those behind it could not be tried. */

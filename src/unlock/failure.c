@@ -74,7 +74,7 @@ static void know_network(const struct run *run, struct failure_facts *f)
 		snprintf(f->network, sizeof(f->network), "network: not known, %s", err_message(err));
 	else
 		snprintf(f->network, sizeof(f->network), "network: link %s, address %s, route %s", n.link_up ? "up" : "down",
-			 n.address ? "there" : "none", n.default_route ? "default" : n.route ? "no default" : "none");
+			 n.path[NET_ANY].address ? "there" : "none", n.path[NET_ANY].default_route ? "default" : n.path[NET_ANY].route ? "no default" : "none");
 }
 
 /* The slowest thing is what a deadline was spent on; what never ended is what a killed run was at. */

@@ -127,6 +127,9 @@ void run_cap_after_failure(struct run *run);
 /* report.c */
 int run_record(struct run *run, const char *result, int exit_code, struct err **err);
 int run_exit_code(const struct run *run);
+/* What that exit code comes from: volume and message, "" when all went well. */
+#define CAUSE_MAX 256
+void run_cause(const struct run *run, char out[static CAUSE_MAX]);
 void run_print(const struct run *run);
 /* What this run did and when, for `status --metrics` and `status --svg`; the lock is held. Never fails the run. */
 void run_keep_timeline(const struct run *run);
@@ -143,8 +146,8 @@ void guard_start(const struct unlock_env *env, bool boot, struct deadline d);
 void guard_stop(void);
 
 /* on_failure.c: `on-failure` under --boot; the second returns only for `continue`. capped: there is no register that was to be closed and stayed
- * open. What happens next is said at once, before reports that may take their time. */
-void on_failure_say(const struct unlock_env *env, int exit_code, bool capped);
+ * open. What happens next is said at once, before reports that may take their time; the line ends with the cause, which may be "". */
+void on_failure_say(const struct unlock_env *env, int exit_code, const char *cause, bool capped);
 void on_failure(const struct unlock_env *env, bool capped);
 
 #endif

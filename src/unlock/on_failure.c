@@ -39,22 +39,25 @@ static bool shell_shut(enum config_on_failure action, bool capped)
 	return action == ON_FAILURE_SHELL && !capped;
 }
 
-void on_failure_say(const struct unlock_env *env, int exit_code, bool capped)
+void on_failure_say(const struct unlock_env *env, int exit_code, const char *cause, bool capped)
 {
 	const enum config_on_failure action = env->config->on_failure;
 	const char *why = exit_code_text(exit_code);
+	/* What a console shows last, or a photograph of it. */
+	const char *colon = *cause ? ": " : "";
 
 	/* P2: not on a register that a shell could unseal with. */
 	if (shell_shut(action, capped))
-		log_error("%s; the cap failed, so there is no shell: restarting in %u s", why, READING_TIME_MS / 1000);
+		log_error("%s; the cap failed, so there is no shell: restarting in %u s%s%s", why, READING_TIME_MS / 1000, colon, cause);
 	else if (action == ON_FAILURE_CONTINUE)
-		log_error("the boot goes on without these volumes: %s (on-failure = continue)", why);
+		log_error("the boot goes on without these volumes: %s (on-failure = continue)%s%s", why, colon, cause);
 	else if (action == ON_FAILURE_SHELL)
-		log_error("%s; starting a shell on the console, the machine restarts when it ends (on-failure = shell)", why);
+		log_error("%s; starting a shell on the console, the machine restarts when it ends (on-failure = shell)%s%s", why, colon,
+			  cause);
 	else if (action == ON_FAILURE_POWEROFF)
-		log_error("%s; switching off in %u s (on-failure = poweroff)", why, READING_TIME_MS / 1000);
+		log_error("%s; switching off in %u s (on-failure = poweroff)%s%s", why, READING_TIME_MS / 1000, colon, cause);
 	else
-		log_error("%s; restarting in %u s (on-failure = reboot)", why, READING_TIME_MS / 1000);
+		log_error("%s; restarting in %u s (on-failure = reboot)%s%s", why, READING_TIME_MS / 1000, colon, cause);
 }
 
 void on_failure(const struct unlock_env *env, bool capped)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* The status record, the exit code and one line per volume. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -106,16 +108,35 @@ int run_record(struct run *run, const char *result, int exit_code, struct err **
 	return state_save(run->env->root_fd, st, err);
 }
 
-int run_exit_code(const struct run *run)
+/* The first failed volume that was wanted, in the order of the configuration; NULL for none. */
+static const struct job *failed_job(const struct run *run)
 {
 	for (size_t i = 0; i < run->n_jobs; i++) {
 		const struct job *job = &run->jobs[i];
 
 		/* Named on the command line = wanted, whatever the configuration says of the boot. */
 		if (job->stage == JOB_FAILED && (job->conf->required || !run->opt->all))
-			return exit_code_of(err_class(job->err));
+			return job;
 	}
-	return run->err ? exit_code_of(err_class(run->err)) : EXIT_OK;
+	return NULL;
+}
+
+int run_exit_code(const struct run *run)
+{
+	const struct job *job = failed_job(run);
+	const struct err *e = job ? job->err : run->err;
+
+	return e ? exit_code_of(err_class(e)) : EXIT_OK;
+}
+
+void run_cause(const struct run *run, char out[static CAUSE_MAX])
+{
+	const struct job *job = failed_job(run);
+	const struct err *e = job ? job->err : run->err;
+	char raw[2 * CAUSE_MAX];
+
+	snprintf(raw, sizeof(raw), "%s%s%s", job ? job->conf->name : "", job ? ": " : "", e ? err_message(e) : "");
+	text_sanitise(raw, strlen(raw), out, CAUSE_MAX);
 }
 
 static void print_error(const char *volume, const char *step, const struct err *e)

@@ -309,9 +309,12 @@ static bool is_capped(const struct run *run)
 /* Why it failed, what happens now, and only then what else may help. */
 static char *tell(struct run *run, int code, bool stop)
 {
+	char cause[CAUSE_MAX];
+
 	run_print(run);
+	run_cause(run, cause);
 	if (stop)
-		on_failure_say(run->env, code, is_capped(run));
+		on_failure_say(run->env, code, cause, is_capped(run));
 	/* Without the lock nothing was tried: another run is at it, or the configuration has no volume. */
 	if (!run->opt->boot || run->opt->key || code == EXIT_OK || run->lock_fd < 0)
 		return NULL;

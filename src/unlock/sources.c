@@ -153,13 +153,91 @@ static void on_retry(void *ctx, const char *url, uint64_t in_ms, const struct er
 		 (unsigned long long)(in_ms % 1000 / 100), same ? "" : " at ", same ? "" : url);
 }
 
-static void wait_route(void *ctx, struct deadline d)
+static const char *host_of(const char *url)
 {
-	struct net_facts facts = { 0 };
+	const char *host = strstr(url, "://");
 
-	(void)ctx;
-	if (net_wait_route(d, &facts, NULL) == 0 && *net_missing(&facts))
-		log_debug("network: %s", net_missing(&facts));
+	return host ? host + strlen("://") : url;
+}
+
+static bool is_local(const char *url)
+{
+	const char *host = host_of(url);
+
+	return text_starts(host, "127.") || text_starts(host, "[::1]") || text_starts(host, "localhost:");
+}
+
+/* An address in the URL says which of the two networks is needed. */
+static enum net_family family_of(const char *url)
+{
+	const char *host = host_of(url);
+
+	if (*host == '[')
+		return NET_IPV6;
+	return host[strspn(host, "0123456789.")] == ':' || strspn(host, "0123456789.") == strcspn(host, "/") ? NET_IPV4 : NET_ANY;
+}
+
+static void look_at_urls(struct collector *c, const struct config_kbs *kbs)
+{
+	const char *const proxy[] = { kbs->proxy, NULL };
+	const char *const *urls = kbs->proxy ? proxy : (const char *const *)kbs->urls;
+
+	c->needs_network = false;
+	c->family = family_of(urls[0]);
+	for (size_t i = 0; urls[i]; i++) {
+		c->needs_network |= !is_local(urls[i]);
+		if (family_of(urls[i]) != c->family)
+			c->family = NET_ANY;
+	}
+}
+
+static int say_missing(const char *what, struct err **err)
+{
+	static const struct {
+		const char *word, *id, *hint;
+	} t[] = {
+		{ "link", "net-link", "is there a network card, its driver in the image, and a cable in it?" },
+		{ "address", "net-address", "does DHCP or a router answer here? see ip= on the kernel command line" },
+		{ "route", "net-route", "is the broker on another network? see the gateway in ip= on the kernel command line" },
+	};
+	const char *word = strrchr(what, ' ');
+
+	for (size_t i = 0; word && i < ARRAY_SIZE(t); i++)
+		if (text_eq(word + 1, t[i].word)) {
+			err_set(err, ERR_UNREACHABLE, t[i].id, "the network has %s", what);
+			return err_hint(err, "%s", t[i].hint);
+		}
+	return err_set(err, ERR_UNREACHABLE, "net-route", "the network has %s", what);
+}
+
+static int wait_route(void *ctx, struct deadline d, struct err **err)
+{
+	struct collector *c = ctx;
+	const char *what;
+
+	if (!c->needs_network)
+		return 0;
+	if (net_wait_route(c->family, d, &c->net, err) < 0)
+		return -1;
+	what = net_missing(&c->net, c->family);
+	return *what ? say_missing(what, err) : 0;
+}
+
+static bool wait_news(void *ctx, struct deadline d)
+{
+	const struct collector *c = ctx;
+	_cleanup_err_ struct err *err = NULL;
+	bool more = false;
+
+	if (!c->needs_network) {
+		clock_sleep_ms(deadline_left_ms(d), d);
+		return false;
+	}
+	if (net_wait_gain(&c->net, d, &more, &err) < 0) {
+		log_debug("network: %s", err_message(err));
+		clock_sleep_ms(deadline_left_ms(d), d);
+	}
+	return more;
 }
 
 static int choose_key(const char *name, struct key_choice *ret, struct err **err)
@@ -206,8 +284,11 @@ int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, 
 		.events = { .phase = on_phase, .retrying = on_retry, .ctx = c },
 		.deadline = d,
 		.wait_route = wait_route,
+		.wait_news = wait_news,
+		.wait_ctx = c,
 	};
 
+	look_at_urls(c, kbs);
 	if (kbs_protocol_by_name(kbs->min_protocol, &p.source.min_protocol, err) < 0)
 		return -1;
 	/* 0.1.x means RSA1_5; asking for it is the switch (architecture.md 4 "KBS protocol"). */

@@ -7,6 +7,7 @@
 #define CRYPTATTEST_UNLOCK_SOURCES_H
 
 #include "keysrc/keysrc.h"
+#include "net/net.h"
 #include "tee/tee.h"
 #include "unlock/unlock.h"
 #include "wire/init_data.h"
@@ -17,6 +18,9 @@ struct collector {
 	struct init_data *init_data; /* NULL when none is used */
 	char *init_data_text;
 	bool init_data_required; /* by the configuration, or because a path is made of it */
+	bool needs_network;	 /* the broker is not on this machine */
+	enum net_family family;	 /* of the broker's address, as far as its URLs tell */
+	struct net_facts net;	 /* as the last attempt found it */
 };
 
 /* Which TEE, and the init-data text when it is used. ERR_NOEVIDENCE, ERR_INTEGRITY, ERR_CONFIG. */

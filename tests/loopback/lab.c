@@ -89,8 +89,9 @@ static void on_phase(void *ctx, const char *phase, bool start, bool ok, const ch
 	snprintf(r->phases + n, sizeof(r->phases) - n, "%s%s%s ", phase, start ? "+" : ok ? "-" : "!", start || ok ? "" : id);
 }
 
-static void no_wait(void *ctx, struct deadline d)
+static int no_wait(void *ctx, struct deadline d, struct err **err)
 {
+	return 0;
 }
 
 static size_t start_servers(const struct lab *lab, struct lab_run *r, const char **urls)

@@ -9,7 +9,7 @@ if [ "$1" != inside ]; then
 	unshare -mn ip link set lo up 2>/dev/null || skip_all "may not make a network namespace"
 	exec unshare -mn sh "$0" inside
 fi
-plan 3
+plan 4
 ip link set lo up
 echo "nameserver 127.0.0.9" >"$tmp/resolv.conf"
 mount --bind "$tmp/resolv.conf" /etc/resolv.conf || exit 1
@@ -36,3 +36,4 @@ before=$(date +%s)
 took=$(($(date +%s) - before))
 kill -KILL $dns
 check "a silent name server does not hold the deadline up ($took s)" test "$took" -le 3
+check "and it is the name server that is named" grep -q '^unreachable net-dns.*DNS: .*no name server answers' "$tmp/out"

@@ -61,6 +61,55 @@ static void nobody_there(void **state)
 	kbs_session_free(s);
 }
 
+struct network {
+	struct kbs_session *s;
+	unsigned int looked, waited;
+};
+
+/* The fourth look is the last. */
+static int no_address(void *ctx, struct deadline d, struct err **err)
+{
+	struct network *n = ctx;
+
+	if (++n->looked == 4) {
+		kbs_session_set_deadline(n->s, deadline_in_ms(1));
+		usleep(5000);
+	}
+	return err_set(err, ERR_UNREACHABLE, "net-address", "the network has no address");
+}
+
+static bool more_at_once(void *ctx, struct deadline d)
+{
+	struct network *n = ctx;
+
+	n->waited++;
+	return true;
+}
+
+/* A pause ends with the first news from the network, and the result says what the network lacked. */
+static void network_comes_up(void **state)
+{
+	struct network n = { 0 };
+	struct err *e = NULL;
+	uint64_t before = clock_ns();
+	struct raw r;
+
+	prepare(&r, "https://127.0.0.1:1", lab.transport);
+	r.intervals.backoff = r.intervals.backoff_max = 20000;
+	r.p.wait_route = no_address;
+	r.p.wait_news = more_at_once;
+	r.p.wait_ctx = &n;
+	assert_int_equal(kbs_session_new(&r.p, &n.s, &e), 0);
+	assert_int_equal(kbs_session_attest(n.s, &e), -1);
+	assert_int_equal(n.looked, 4);
+	assert_true(n.waited >= 3);
+	assert_true(clock_ns() - before < 10 * NSEC_PER_SEC);
+	assert_int_equal(err_class(e), ERR_UNREACHABLE);
+	assert_string_equal(err_id(e), "net-address");
+	err_free(e);
+	kbs_session_free(n.s);
+}
+
 static int kill_child(void *ctx, const uint8_t report_data[static 64], struct deadline d, char **ret_json, struct err **err)
 {
 	kill(transport_pid(ctx), SIGKILL);
@@ -229,6 +278,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_there),
+		cmocka_unit_test(network_comes_up),
 		cmocka_unit_test(child_dies),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(two_sessions_share_the_child),

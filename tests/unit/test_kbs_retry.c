@@ -53,7 +53,24 @@ static void one_url_backs_off(void **state)
 
 	retry_init(&r, 1, &kbs_intervals_default, never);
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		expect_near(note(&r, &odd, 0), want[i]);
+	retry_free(&r);
+}
+
+/* A broker that is not there yet is found within seconds of its coming up; a network that comes up begins anew. */
+static void nobody_is_spared(void **state)
+{
+	static const uint64_t want[] = { 1000, 2000, 4000, 5000, 5000, 5000 };
+	struct retry r;
+
+	retry_init(&r, 1, &kbs_intervals_default, never);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		expect_near(note(&r, &unreachable, 0), want[i]);
+	/* It is up, and in trouble. */
+	expect_near(note(&r, &odd, 0), 30000);
+	expect_near(note(&r, &unreachable, 0), 5000);
+	retry_new_network(&r);
+	expect_near(note(&r, &unreachable, 0), 1000);
 	retry_free(&r);
 }
 
@@ -386,6 +403,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_url_backs_off),
+		cmocka_unit_test(nobody_is_spared),
 		cmocka_unit_test(rotation_pauses_once_a_round), cmocka_unit_test(a_moved_deadline_forgets_nothing), cmocka_unit_test(own_trouble_is_no_way_out_of_a_refusal),
 		cmocka_unit_test(retry_after_holds_one_url_back),
 		cmocka_unit_test(refusals),

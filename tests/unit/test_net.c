@@ -70,7 +70,7 @@ static void addresses(void **state)
 		open_attr(&m, IFA_LABEL, "eth0", 5);
 		open_attr(&m, IFA_FLAGS, &t[i].flags, 4);
 		end(&m);
-		assert_int_equal(digest(&m, RTNL_MORE).address, t[i].good);
+		assert_int_equal(digest(&m, RTNL_MORE).path[NET_ANY].address, t[i].good);
 	}
 }
 
@@ -104,8 +104,10 @@ static void routes(void **state)
 		open_attr(&m, RTA_OIF, &t[i].oif, 4);
 		end(&m);
 		f = digest(&m, RTNL_MORE);
-		assert_int_equal(f.route, t[i].route);
-		assert_int_equal(f.default_route, t[i].def);
+		assert_int_equal(f.path[NET_ANY].route, t[i].route);
+		assert_int_equal(f.path[NET_ANY].default_route, t[i].def);
+		assert_int_equal(f.path[NET_IPV4].route, t[i].route && t[i].family == AF_INET);
+		assert_int_equal(f.path[NET_IPV6].default_route, t[i].def && t[i].family == AF_INET6);
 	}
 }
 
@@ -127,7 +129,7 @@ static void control_messages(void **state)
 	/* The answer to another question is not looked at. */
 	begin(&m, RTM_NEWROUTE, 0, 8, &h, sizeof(h));
 	end(&m);
-	assert_false(digest(&m, RTNL_MORE).route);
+	assert_false(digest(&m, RTNL_MORE).path[NET_ANY].route);
 }
 
 static void no_crash(const uint8_t *data, size_t len, const char *what, void *ctx)
@@ -160,11 +162,23 @@ static void mutations(void **state)
 
 static void missing(void **state)
 {
-	assert_string_equal(net_missing(&(struct net_facts){ 0 }), "no link");
-	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true }), "no address");
-	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true, .address = true }), "no route");
-	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true, .address = true, .route = true }), "");
-	assert_string_equal(net_missing(&(struct net_facts){ .link_up = true, .address = true, .route = true, .default_route = true }), "");
+	struct net_facts f = { 0 };
+
+	assert_string_equal(net_missing(&f, NET_ANY), "no link");
+	assert_string_equal(net_missing(&f, NET_IPV6), "no link");
+	f.link_up = true;
+	assert_string_equal(net_missing(&f, NET_ANY), "no address");
+	f.path[NET_IPV6].address = f.path[NET_ANY].address = true;
+	assert_string_equal(net_missing(&f, NET_ANY), "no route");
+	f.path[NET_IPV6].route = f.path[NET_ANY].route = true;
+	assert_string_equal(net_missing(&f, NET_ANY), "");
+	assert_string_equal(net_missing(&f, NET_IPV6), "");
+	/* The other kind of network is none for a broker whose address is of this kind. */
+	assert_string_equal(net_missing(&f, NET_IPV4), "no IPv4 address");
+	f.path[NET_IPV4].address = true;
+	assert_string_equal(net_missing(&f, NET_IPV4), "no IPv4 route");
+	f.path[NET_IPV4].default_route = true;
+	assert_string_equal(net_missing(&f, NET_IPV4), "");
 }
 
 /* ---- resolver ---- */

@@ -129,22 +129,22 @@ static void watch_it_come_up(void)
 	struct net_facts f;
 
 	CHECK(net_probe(&f, NULL) == 0);
-	CHECK(strcmp(net_missing(&f), "no link") == 0);
+	CHECK(strcmp(net_missing(&f, NET_ANY), "no link") == 0);
 	link_up("lo");
-	CHECK(net_probe(&f, NULL) == 0 && !f.link_up && !f.address && !f.route);
+	CHECK(net_probe(&f, NULL) == 0 && !f.link_up && !f.path[NET_ANY].address && !f.path[NET_ANY].route);
 	make_veth();
 	link_up("v0");
 	CHECK(net_probe(&f, NULL) == 0 && !f.link_up); /* no carrier yet */
 	link_up("v1");
 	CHECK(net_probe(&f, NULL) == 0);
-	CHECK(strcmp(net_missing(&f), "no address") == 0);
+	CHECK(strcmp(net_missing(&f, NET_ANY), "no address") == 0);
 	add_address("v0", "10.9.8.7");
 	CHECK(net_probe(&f, NULL) == 0);
-	CHECK(f.link_up && f.address && f.route && !f.default_route);
-	CHECK(strcmp(net_missing(&f), "") == 0);
+	CHECK(f.link_up && f.path[NET_ANY].address && f.path[NET_ANY].route && !f.path[NET_ANY].default_route);
+	CHECK(strcmp(net_missing(&f, NET_ANY), "") == 0);
 	add_default("10.9.8.1");
-	CHECK(net_probe(&f, NULL) == 0 && f.default_route);
-	CHECK(net_wait_route(deadline_in_ms(1), &f, NULL) == 0 && f.default_route);
+	CHECK(net_probe(&f, NULL) == 0 && f.path[NET_ANY].default_route);
+	CHECK(net_wait_route(NET_ANY, deadline_in_ms(1), &f, NULL) == 0 && f.path[NET_ANY].default_route);
 }
 
 static void probing(void **state)
@@ -171,8 +171,8 @@ static void wait_for_gateway(void)
 		add_default("10.9.8.1");
 		_exit(0);
 	}
-	CHECK(net_wait_route(deadline_in_ms(20000), &f, NULL) == 0);
-	CHECK(f.default_route);
+	CHECK(net_wait_route(NET_ANY, deadline_in_ms(20000), &f, NULL) == 0);
+	CHECK(f.path[NET_ANY].default_route);
 	CHECK(clock_ns() - from < 1500 * NSEC_PER_MSEC);
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
@@ -186,18 +186,67 @@ static void wait_without_gateway(void)
 	link_up("v0");
 	link_up("v1");
 	add_address("v0", "10.9.8.7");
-	CHECK(net_wait_route(deadline_in_ms(20000), &f, NULL) == 0);
-	CHECK(f.route && !f.default_route);
+	CHECK(net_wait_route(NET_ANY, deadline_in_ms(20000), &f, NULL) == 0);
+	CHECK(f.path[NET_ANY].route && !f.path[NET_ANY].default_route);
 	CHECK(clock_ns() - from >= 2000 * NSEC_PER_MSEC && clock_ns() - from < 5000 * NSEC_PER_MSEC);
 }
 
 static void wait_for_nothing(void)
 {
-	struct net_facts f = { .route = true };
+	struct net_facts f = { .path[NET_ANY].route = true };
 	uint64_t from = clock_ns();
 
-	CHECK(net_wait_route(deadline_in_ms(100), &f, NULL) == 0);
-	CHECK(!f.route && clock_ns() - from >= 100 * NSEC_PER_MSEC);
+	CHECK(net_wait_route(NET_ANY, deadline_in_ms(100), &f, NULL) == 0);
+	CHECK(!f.path[NET_ANY].route && clock_ns() - from >= 100 * NSEC_PER_MSEC);
+}
+
+/* A gain ends a pause, a network that stays as it was does not. */
+static void wait_for_gain(void)
+{
+	struct net_facts f;
+	uint64_t from = clock_ns();
+	bool more = true;
+	int status;
+	pid_t pid;
+
+	make_veth();
+	link_up("v0");
+	CHECK(net_probe(&f, NULL) == 0);
+	CHECK(net_wait_gain(&f, deadline_in_ms(100), &more, NULL) == 0 && !more);
+	CHECK(clock_ns() - from >= 100 * NSEC_PER_MSEC);
+	pid = fork();
+	if (pid == 0) {
+		usleep(50000);
+		link_up("v1");
+		_exit(0);
+	}
+	CHECK(net_wait_gain(&f, deadline_in_ms(20000), &more, NULL) == 0 && more);
+	CHECK(clock_ns() - from < 1500 * NSEC_PER_MSEC);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	/* Compared with what was seen last, not with now: what came in between counts. */
+	CHECK(net_wait_gain(&f, deadline_in_ms(20000), &more, NULL) == 0 && more);
+	CHECK(net_probe(&f, NULL) == 0);
+	add_address("v0", "10.9.8.7");
+	CHECK(net_wait_gain(&f, deadline_in_ms(20000), &more, NULL) == 0 && more);
+	/* Less is no news worth an attempt. */
+	CHECK(net_probe(&f, NULL) == 0);
+	f.path[NET_IPV6].address = f.path[NET_IPV6].route = true;
+	CHECK(net_wait_gain(&f, deadline_in_ms(50), &more, NULL) == 0 && !more);
+}
+
+/* An IPv4 network is none for a broker at an IPv6 address. */
+static void wait_for_the_other(void)
+{
+	struct net_facts f;
+
+	make_veth();
+	link_up("v0");
+	link_up("v1");
+	add_address("v0", "10.9.8.7");
+	add_default("10.9.8.1");
+	CHECK(net_wait_route(NET_IPV4, deadline_in_ms(1), &f, NULL) == 0 && f.path[NET_IPV4].default_route);
+	CHECK(net_wait_route(NET_IPV6, deadline_in_ms(50), &f, NULL) == 0 && !f.path[NET_IPV6].default_route);
+	CHECK(strcmp(net_missing(&f, NET_IPV6), "") != 0);
 }
 
 static void on_alarm(int sig)
@@ -215,7 +264,7 @@ static void wait_cancelled(void)
 	CHECK(clock_cancel_fd() >= 0);
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &t, NULL);
-	CHECK(net_wait_route(deadline_in_ms(0), &f, &e) < 0);
+	CHECK(net_wait_route(NET_ANY, deadline_in_ms(0), &f, &e) < 0);
 	CHECK(err_class(e) == ERR_TIMEOUT);
 	err_free(e);
 }
@@ -225,6 +274,8 @@ static void waiting(void **state)
 	in_namespace(wait_for_gateway);
 	in_namespace(wait_without_gateway);
 	in_namespace(wait_for_nothing);
+	in_namespace(wait_for_gain);
+	in_namespace(wait_for_the_other);
 	in_namespace(wait_cancelled);
 }
 
