@@ -2,14 +2,20 @@
 #include "unlock/rules.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fileio.h"
 
 #define SIGNATURE_FILE_MAX (256 * 1024)
-#define SECURE_BOOT "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define EFIVARS "sys/firmware/efi/efivars"
+#define SECURE_BOOT "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define SECURE_BOOT_LEN 5 /* attributes, then the value */
 #define PCR_LOADER 4
 
@@ -61,19 +67,63 @@ void rules_clear(struct rules *r)
 	*r = (struct rules){ 0 };
 }
 
+enum secure_boot { SECURE_BOOT_UNKNOWN, SECURE_BOOT_OFF, SECURE_BOOT_ON };
+
+/* An initramfs does not mount the variables, and not every system does: a mount of our own, which nobody else sees. Where they are mounted, or
+ * what lies below our root is no sysfs of a kernel, there is nothing to mount. */
+static int mount_variables(int root_fd)
+{
+	_cleanup_close_ int at = openat(root_fd, EFIVARS, O_PATH | O_DIRECTORY | O_CLOEXEC), fs = -1;
+	struct statfs st;
+
+	if (at < 0 || fstatfs(at, &st) < 0 || st.f_type != SYSFS_MAGIC)
+		return -1;
+	fs = fsopen("efivarfs", FSOPEN_CLOEXEC);
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -1;
+	return fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+static enum secure_boot secure_boot_of(int dir, const char *path)
+{
+	_cleanup_free_ char *value = NULL;
+	size_t len;
+
+	if (file_read(dir, path, SECURE_BOOT_LEN, ERR_CONFIG, &value, &len, NULL) < 0 || len != SECURE_BOOT_LEN)
+		return SECURE_BOOT_UNKNOWN;
+	return value[SECURE_BOOT_LEN - 1] == 1 ? SECURE_BOOT_ON : SECURE_BOOT_OFF;
+}
+
+static enum secure_boot secure_boot(int root_fd)
+{
+	enum secure_boot is = secure_boot_of(root_fd, EFIVARS "/" SECURE_BOOT);
+	_cleanup_close_ int mounted = -1;
+
+	if (is != SECURE_BOOT_UNKNOWN)
+		return is;
+	mounted = mount_variables(root_fd);
+	return mounted < 0 ? is : secure_boot_of(mounted, SECURE_BOOT);
+}
+
 /* With Secure Boot off PCR 7 is the same whatever loader runs, and that loader extends the later registers as it likes. */
 int rules_check_loader(const struct config *c, int root_fd, struct err **err)
 {
 	const struct config_vtpm *t = &c->vtpm;
-	_cleanup_free_ char *value = NULL;
-	size_t len;
 
 	if (c->profile != PROFILE_CVM || t->insecure_pcrs || (t->pcrs | (t->signer_pem ? t->signed_pcrs : 0)) >> PCR_LOADER & 1)
 		return 0;
-	if (file_read(root_fd, SECURE_BOOT, SECURE_BOOT_LEN, ERR_CONFIG, &value, &len, NULL) < 0 || len != SECURE_BOOT_LEN ||
-	    value[SECURE_BOOT_LEN - 1] != 0)
+	switch (secure_boot(root_fd)) {
+	case SECURE_BOOT_ON:
 		return 0;
-	err_set(err, ERR_CONFIG, "secure-boot-off", "Secure Boot is off: PCR 7 does not say what boot loader runs, and PCR %d is not in the list",
+	case SECURE_BOOT_OFF:
+		err_set(err, ERR_CONFIG, "secure-boot-off",
+			"Secure Boot is off: PCR 7 does not say what boot loader runs, and PCR %d is not in the list", PCR_LOADER);
+		return err_hint(err, "switch Secure Boot on, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is"), -1;
+	case SECURE_BOOT_UNKNOWN:
+		break;
+	}
+	err_set(err, ERR_CONFIG, "secure-boot-unknown",
+		"whether Secure Boot is on cannot be seen (no EFI variables): then PCR 7 does not say what boot loader runs, and PCR %d is not in the list",
 		PCR_LOADER);
-	return err_hint(err, "switch Secure Boot on, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is"), -1;
+	return err_hint(err, "load the module efivarfs if this is an EFI machine, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is"), -1;
 }

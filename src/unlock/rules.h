@@ -16,7 +16,8 @@ struct rules {
 /* Files that are not there are passed over; one that cannot be read is ERR_TPM "pcr-signature". pin: of the volume. */
 int rules_load(const struct config *c, int root_fd, bool pin, struct rules *ret, struct err **err);
 /* Before sealing on a confidential VM: where PCR 7 alone is to say what loader the firmware starts, Secure Boot is on. ERR_CONFIG
- * "secure-boot-off". A system without EFI variables in view passes. */
+ * "secure-boot-off", and "secure-boot-unknown" where there are no EFI variables to see, which are looked at in a mount of our own if need
+ * be. */
 int rules_check_loader(const struct config *c, int root_fd, struct err **err);
 void rules_clear(struct rules *r);
 #define _cleanup_rules_ __attribute__((cleanup(rules_clear)))

@@ -245,6 +245,8 @@ pcrs="4 9"
 pcrs="7 9"
 vtpm='allow-untrusted-vtpm = yes\n'
 conf vtpm "vk-id = $vk"
+enroll
+check "no EFI variables in view, and 7 is to say what loader runs" refused 2 secure-boot-unknown
 efivars=root/sys/firmware/efi/efivars
 mkdir -p $efivars
 secure_boot() { # STATE
