@@ -69,6 +69,7 @@ struct config_vtpm {
 	uint8_t *vek_data; /* its content, loaded at parse time */
 	size_t vek_len;
 	char **binding_measurements; /* lower-case hex */
+	char **min_tcb; /* wire/tcb_floor.h, one for each generation at most */
 	char *signer;
 	char *signer_pem; /* its content, loaded at parse time */
 	uint32_t signed_pcrs;

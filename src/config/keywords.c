@@ -105,6 +105,9 @@ const struct keyword config_keywords[] = {
 		    "Azure with TDX: a quote that was stored, with the report it is about (hcl_report, td_quote)."),
 	VTPM("binding-measurement", KW_LIST, binding_measurements, .allowed = "96 hex digits",
 	     .doc = "Launch measurement of the firmware that runs the vTPM. Without one, any that verifies is accepted."),
+	VTPM("min-tcb", KW_LIST, min_tcb, .allowed = "a generation and all its components, such as milan bootloader:4 tee:0 snp:24 microcode:219",
+	     .doc = "Lowest TCB of a SEV-SNP processor whose report may prove the vTPM, a line for each generation; a generation without one is "
+		    "refused then, and so is TDX, whose quote says nothing that could be compared here. Without any, every TCB is accepted."),
 	VTPM("signer", KW_STRING, signer, .allowed = "an absolute path to a public key in PEM",
 	     .doc = "Who may sign PCR policies: updates of the PCRs in signed-pcrs then need no new sealing."),
 	VTPM("signed-pcrs", KW_PCRS, signed_pcrs, .def = "11", .max = 15, .allowed = "PCR numbers 0 to 15",

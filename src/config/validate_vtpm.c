@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/parse.h"
+#include "wire/tcb_floor.h"
 
 #define PCR(n) (1u << (n))
 /* Firmware settings, option ROM settings, partition table, platform events: the host chooses them (tpm-sealing.md 6.1). */
@@ -116,6 +117,23 @@ static int check_measurements(const struct config_section *s, struct config_vtpm
 	return 0;
 }
 
+static int check_min_tcb(const struct config_section *s, const struct config_vtpm *t, struct err **err)
+{
+	bool seen[TCB_GENERATIONS] = { false };
+
+	for (size_t i = 0; t->min_tcb && t->min_tcb[i]; i++) {
+		struct tcb_floor f;
+		const char *wrong = tcb_floor_parse(t->min_tcb[i], &f);
+
+		if (wrong)
+			return config_fail(s, "min-tcb", i, err, "min-tcb = %.100s: allowed: %s", t->min_tcb[i], wrong);
+		if (seen[f.generation])
+			return config_fail(s, "min-tcb", i, err, "min-tcb for %s stands twice", tcb_generation_word(f.generation));
+		seen[f.generation] = true;
+	}
+	return 0;
+}
+
 /* A vTPM is worth what its owner is worth: on a confidential VM that is proved, or said to be without proof (E5). */
 static int check_binding(const struct config *c, const struct config_section *s, struct config_vtpm *t, struct err **err)
 {
@@ -142,7 +160,7 @@ int config_check_vtpm(struct config *c, const struct config_section *s, struct e
 	struct config_vtpm *t = s->target;
 
 	if (check_pcrs(c, s, t, err) < 0 || check_signed(s, t, err) < 0 || check_indices(s, t, err) < 0 ||
-	    check_measurements(s, t, err) < 0 || check_binding(c, s, t, err) < 0)
+	    check_measurements(s, t, err) < 0 || check_min_tcb(s, t, err) < 0 || check_binding(c, s, t, err) < 0)
 		return -1;
 	/* Not an error: `enroll` prints the name, and needs a configuration to run with. The unlock refuses. */
 	if (!t->srk_name && (t->binding == BINDING_NONE || (t->allow_untrusted && t->binding == BINDING_AUTO)))

@@ -17,8 +17,8 @@
  * - none, or auto where the vTPM shows none of this: a vTPM that the host runs. Its operator can unseal at will and set any PCR, so
  *   it is refused unless allow-untrusted-vtpm = yes and srk-name accept that (config).
  *
- * A report must be of VMPL 0, without debug, migration, a provider's signing key or a masked chip, and have one of the launch
- * measurements if some are given. A proof that is begun and fails is never replaced by another way to say yes. A srk-name in the
+ * A report must be of VMPL 0, without debug, migration, a provider's signing key or a masked chip, have at least the TCB of min-tcb if
+ * there is one, and one of the launch measurements if some are given. A proof that is begun and fails is never replaced by another way to say yes. A srk-name in the
  * configuration must be the proven one in any case: genuine paravisors are for rent, and only the Name says that it is this machine's.
  *
  * A vTPM behind a paravisor is refused where this kernel can ask the processor itself ("vtpm-elsewhere"): then nobody stands between
@@ -46,7 +46,7 @@ struct binding_result {
  * ERR_CONFIG "srk-name" (needed, not there). ERR_TPM: "vtpm-untrusted"; "hcl-absent", "hcl-stale" and the ids of hcl_report.h;
  * "vtpm-elsewhere"; "svsm-absent", "svsm-refused", "svsm-ek", "svsm-manifest"; "vtpm-vek" (no certificate), "vtpm-quote" (no stored
  * quote, or of another machine), "vtpm-report" (the report does not verify; the verifier's id is in the message), "vtpm-vmpl",
- * "vtpm-debug", "vtpm-migration", "vtpm-vlek", "vtpm-masked-chip", "vtpm-measurement"; those of vtpm/binding.h; "vtpm-srk-name" (proven,
+ * "vtpm-debug", "vtpm-migration", "vtpm-vlek", "vtpm-masked-chip", "vtpm-tcb" (below min-tcb), "vtpm-measurement"; those of vtpm/binding.h; "vtpm-srk-name" (proven,
  * but not the configured one), "vtpm-forgets" (the same where the vTPM's keys do not outlive a reset). ERR_TIMEOUT when cancelled, and
  * what the TEE says.
  */

@@ -11,6 +11,7 @@
 #include "unlock/binding_impl.h"
 #include "verify/policy_rule.h"
 #include "verify/verify.h"
+#include "wire/tcb_floor.h"
 
 static void anchors_freep(struct trust_anchors **ta)
 {
@@ -77,6 +78,31 @@ static int check_measurement(const struct unlock_env *env, const char *hex, stru
 	return err_hint(err, "if the provider has changed its firmware, check it and add binding-measurement = %s", hex);
 }
 
+/* A floor that the owner states: a known hole of older firmware lets the host forge what the report vouches for. */
+static int check_tcb(const struct unlock_env *env, const struct verdict *v, struct err **err)
+{
+	const struct snp_tcb *have = &v->snp.reported_tcb;
+	char **list = env->config->vtpm.min_tcb;
+	struct tcb_floor f;
+
+	if (!list || !*list)
+		return 0;
+	if (v->tee != TEE_SNP)
+		return err_set(err, ERR_TPM, "vtpm-tcb", "min-tcb: the TCB of a TDX quote cannot be judged without Intel's collateral");
+	for (; *list; list++) {
+		if (tcb_floor_parse(*list, &f) || (int)f.generation != (int)v->snp.generation)
+			continue;
+		if (have->fmc >= f.fmc && have->bootloader >= f.bootloader && have->tee >= f.tee && have->snp >= f.snp &&
+		    have->microcode >= f.microcode)
+			return 0;
+		err_set(err, ERR_TPM, "vtpm-tcb", "the processor that vouches for the vTPM has TCB %s, min-tcb = %s", v->tcb, *list);
+		return err_hint(err, "the provider has to update its firmware; until then the key broker alone (mode = kbs)");
+	}
+	err_set(err, ERR_TPM, "vtpm-tcb", "no min-tcb line is for a processor of this generation (%s, TCB %s)",
+		tcb_generation_word(v->snp.generation), v->tcb);
+	return err_hint(err, "add one to [vtpm], if the machine was moved on purpose");
+}
+
 /* What is missing is the administrator's to fetch; all else is a report that is not genuine. */
 static int refused(const struct verdict *v, struct err **err)
 {
@@ -107,7 +133,7 @@ int binding_appraise(const struct unlock_env *env, const struct evidence *ev, co
 	if (!v.verified)
 		return refused(&v, err);
 	hex_encode(v.tee == TEE_SNP ? v.snp.measurement : v.tdx.body.mrtd, 48, hex);
-	if (check_dangers(&v, err) < 0 || check_measurement(env, hex, err) < 0)
+	if (check_dangers(&v, err) < 0 || check_tcb(env, &v, err) < 0 || check_measurement(env, hex, err) < 0)
 		return -1;
 	snprintf(summary, cap, "%s report, %s, TCB %s, measurement %s", v.tee == TEE_SNP ? "SNP" : "TDX", v.root, v.tcb, hex);
 	return 0;

@@ -104,86 +104,45 @@ static int set_pin(struct policy_rule *r, const struct policy_field *f, const ch
 	return 0;
 }
 
+_Static_assert((int)TCB_MILAN == SNP_MILAN && (int)TCB_GENOA == SNP_GENOA && (int)TCB_TURIN == SNP_TURIN && (int)TCB_VENICE == SNP_VENICE &&
+		       (int)TCB_GENERATIONS == GENERATIONS,
+	       "wire/tcb_floor.h numbers the generations as evidence/snp_report.h does");
+
 const char *policy_generation_word(enum snp_generation g)
 {
-	static const char *const words[GENERATIONS] = { "unknown", "milan", "genoa", "turin", "venice" };
-
-	return (unsigned int)g < GENERATIONS ? words[g] : "unknown";
-}
-
-static bool has_fmc(enum snp_generation g)
-{
-	return g == SNP_TURIN || g == SNP_VENICE;
+	return tcb_generation_word(g);
 }
 
 void policy_put_tcb(struct buf *out, enum snp_generation g, const struct snp_tcb *t)
 {
 	buf_puts(out, policy_generation_word(g));
-	if (has_fmc(g))
+	if (tcb_has_fmc(g))
 		buf_printf(out, " fmc:%u", t->fmc);
 	buf_printf(out, " bootloader:%u tee:%u snp:%u microcode:%u", t->bootloader, t->tee, t->snp, t->microcode);
 }
 
-/* "name:number" words in any order, each component of the generation exactly once. */
-static bool parse_components(char *words, bool fmc, struct snp_tcb *ret)
-{
-	struct {
-		const char *name;
-		uint8_t *out;
-		bool seen;
-	} parts[] = { { "bootloader", &ret->bootloader, false },
-		      { "tee", &ret->tee, false },
-		      { "snp", &ret->snp, false },
-		      { "microcode", &ret->microcode, false },
-		      { "fmc", &ret->fmc, false } };
-	size_t wanted = fmc ? 5 : 4, found = 0;
-	char *save = NULL;
-
-	for (char *w = strtok_r(words, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
-		char *colon = strchr(w, ':');
-		uint64_t v;
-		size_t i = 0;
-
-		if (!colon || text_u64(colon + 1, 0, 255, &v, NULL) < 0)
-			return false;
-		*colon = '\0';
-		while (i < wanted && strcmp(parts[i].name, w) != 0)
-			i++;
-		if (i == wanted || parts[i].seen)
-			return false;
-		parts[i].seen = true;
-		*parts[i].out = (uint8_t)v;
-		found++;
-	}
-	return found == wanted;
-}
-
 static int set_min_tcb(struct policy_rule *r, const char *value, unsigned int line, struct err **err)
 {
-	_cleanup_free_ char *copy = text_dup(value);
-	size_t n = strcspn(value, " \t");
-	struct snp_tcb floor = { 0 };
-	unsigned int g = SNP_MILAN;
+	_cleanup_free_ char *allowed = NULL;
+	const char *wrong;
+	struct tcb_floor f;
 
-	if (!copy)
-		return err_nomem(err);
 	r->min_tcb_line = line;
 	if (text_eq(value, "none")) {
 		r->tcb_none = true;
 		return 0;
 	}
-	while (g < GENERATIONS && (strlen(policy_generation_word(g)) != n || strncmp(value, policy_generation_word(g), n) != 0))
-		g++;
-	if (g == GENERATIONS)
-		return refuse(err, "min-tcb", value, "none, or milan, genoa, turin or venice with its components");
-	if (!parse_components(copy + n, has_fmc(g), &floor))
-		return refuse(err, "min-tcb", value,
-			      has_fmc(g) ? "fmc, bootloader, tee, snp and microcode, each NAME:0..255" :
-					   "bootloader, tee, snp and microcode, each NAME:0..255");
-	if (r->floors & 1U << g)
-		return err_set(err, ERR_CONFIG, "policy-key", "min-tcb for %s stands twice in this rule", policy_generation_word(g));
-	r->floors |= 1U << g;
-	r->floor[g] = floor;
+	wrong = tcb_floor_parse(value, &f);
+	if (wrong) {
+		allowed = text_starts(wrong, "milan") ? text_printf("none, or %s", wrong) : text_dup(wrong);
+		return allowed ? refuse(err, "min-tcb", value, allowed) : err_nomem(err);
+	}
+	if (r->floors & 1U << f.generation)
+		return err_set(err, ERR_CONFIG, "policy-key", "min-tcb for %s stands twice in this rule", tcb_generation_word(f.generation));
+	r->floors |= 1U << f.generation;
+	r->floor[f.generation] = (struct snp_tcb){
+		.fmc = f.fmc, .bootloader = f.bootloader, .tee = f.tee, .snp = f.snp, .microcode = f.microcode
+	};
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #define CRYPTATTEST_VERIFY_POLICY_RULE_H
 
 #include "verify/policy.h"
+#include "wire/tcb_floor.h"
 
 #define PIN_MAX 64 /* longest field: CHIP_ID */
 

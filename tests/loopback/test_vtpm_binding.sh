@@ -84,6 +84,64 @@ conf "binding-measurement = $(printf %096d 7)"
 agent unlock root
 check "another firmware than the configured one: refused" refused vtpm-measurement
 
+# --- a floor for the processor's firmware
+conf "min-tcb = milan bootloader:0 tee:0 snp:0 microcode:0"
+agent unlock root
+check "min-tcb: a processor above the floor" eval '[ $code = 0 ] && [ -e root/mapper/root ]'
+boot
+conf "min-tcb = milan bootloader:0 tee:0 snp:255 microcode:0"
+agent unlock root
+check "min-tcb: one below it proves nothing" refused vtpm-tcb
+check "... with both in words" grep -q "has TCB .*min-tcb = milan bootloader:0 tee:0 snp:255" err
+conf "min-tcb = genoa bootloader:0 tee:0 snp:0 microcode:0"
+agent unlock root
+check "min-tcb: none for this generation" refused vtpm-tcb
+
+# --- no evidence for the broker: that is the host's to arrange, so the secret that was sealed is used only when the hardware vouches for the vTPM
+# in this boot. The broker is there, and would take anything.
+either() {
+	conf "$@"
+	sed -i "s/^mode = .*/mode = kbs-or-vtpm\nsecret = main:default\/vm\/root/; s/^\[vtpm\]/&\nfallback-after = 1s/; s/^profile.*/&\ndeadline = 20s/" root/etc/test.conf
+	printf '[kbs main]\nurl = %s\npin = %s\nkey = ec-p256\n' "$url" "$pin" >>root/etc/test.conf
+}
+start_kbs "attest unread" correct-horse-battery-staple
+boot
+either
+agent unlock root
+check "with evidence the broker opens it" eval '[ $code = 0 ] && grep -q "by kbs main" err'
+boot
+echo "errno ENOTTY 1" >root/tee/fault
+agent unlock root
+check "no evidence, the vTPM proved in this boot: the sealed secret opens it" \
+	eval '[ $code = 0 ] && [ -e root/mapper/root ] && grep -q "no evidence for the broker: opened by the secret sealed" err'
+boot
+echo "errno ENOTTY" >root/tee/fault
+agent unlock root
+check "no evidence, and none for the vTPM either: refused" eval '[ $code = 11 ] && [ ! -e root/mapper/root ] && grep -q "\[vmpck\]" err'
+rm root/tee/fault
+srk=$(tpm2_readpublic -c 0x81000001 -n srk.name >/dev/null && od -An -tx1 -v srk.name | tr -d ' \n')
+for how in "no evidence" "no TEE at all"; do
+	boot
+	either "binding = none" "allow-untrusted-vtpm = yes" "srk-name = $srk"
+	case $how in
+	"no evidence") echo "errno ENOTTY 1" >root/tee/fault ;;
+	*) rm -f root/tee/fault root/tee/kind ;;
+	esac
+	agent unlock root
+	check "$how, the vTPM's name only stated: refused" eval '[ $code = 11 ] && [ ! -e root/mapper/root ]'
+	rm -f root/tee/fault
+done
+boot
+printf 'snp\n' >root/tee/kind
+echo "errno ENOTTY 1" >root/tee/fault
+either
+sed -i 's/^mode = .*/mode = kbs/' root/etc/test.conf
+agent unlock root
+check "no evidence, mode kbs: refused" eval '[ $code = 11 ] && [ ! -e root/mapper/root ]'
+rm root/tee/fault
+kill "$kbs" && wait "$kbs" 2>/dev/null
+kbs=
+
 # --- the host's TPM beside the SVSM's, then an SVSM that has forgotten its keys
 conf
 swtpm_replace
