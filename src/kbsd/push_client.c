@@ -82,16 +82,26 @@ static int connect_once(const struct push_client *c, int *ret, struct err **err)
 	return error ? err_set_errno(err, ERR_UNREACHABLE, "push-connect", error, "%s", c->address) : 0;
 }
 
-static int connect_wait(const struct push_client *c, int *ret, struct err **err)
+static int open_once(const struct push_client *c, struct push_tls *tls, struct push_conn **ret, struct err **err)
+{
+	int fd = -1;
+
+	if (connect_once(c, &fd, err) < 0)
+		return -1;
+	return push_conn_open(tls, fd, -1, deadline_in_ms(c->timeout_ms), ret, err);
+}
+
+/* What forwards ports for the machine may take a connection and drop it while nobody listens there: that is no answer either. */
+static int open_wait(const struct push_client *c, struct push_tls *tls, struct push_conn **ret, struct err **err)
 {
 	struct deadline d = deadline_in_ms(c->wait_ms ? c->wait_ms : 1);
 
 	for (;;) {
 		_cleanup_err_ struct err *e = NULL;
 
-		if (connect_once(c, ret, &e) == 0)
+		if (open_once(c, tls, ret, &e) == 0)
 			return 0;
-		if (err_class(e) != ERR_UNREACHABLE || !clock_sleep_ms(AGAIN_MS, d))
+		if ((err_class(e) != ERR_UNREACHABLE && err_class(e) != ERR_TIMEOUT) || !clock_sleep_ms(AGAIN_MS, d))
 			return err_propagate(err, TAKE_PTR(e));
 	}
 }
@@ -166,15 +176,13 @@ int push_client_run(const struct push_client *c, struct buf *note, struct err **
 	struct push_tls *tls = NULL;
 	struct push_conn *conn = NULL;
 	struct keypair *key = NULL;
-	int fd = -1, rc;
+	int rc;
 
 	rc = keypair_from_pem((const char *)secret_cdata(c->key), secret_len(c->key), &key, err);
 	if (rc == 0)
 		rc = push_tls_client(c->key, &tls, err);
 	if (rc == 0)
-		rc = connect_wait(c, &fd, err);
-	if (rc == 0)
-		rc = push_conn_open(tls, fd, -1, deadline_in_ms(c->timeout_ms), &conn, err);
+		rc = open_wait(c, tls, &conn, err);
 	if (rc == 0)
 		rc = converse(c, conn, key, note, err);
 	push_conn_close(conn);
