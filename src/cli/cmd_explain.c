@@ -76,13 +76,16 @@ static void explain_broker(struct plan *p, const struct config *c, const struct 
 
 	buf_printf(&t, "%s from %s:%u: ", v->secret, v->file, v->line);
 	if (!k) {
-		buf_printf(&t, "%s", text_eq(v->source_name, "file") ? "a key file on this system" : "asked on the terminal, never at boot");
+		buf_printf(&t, "%s",
+			   text_eq(v->source_name, "file") ? "a key file on this system" :
+			   text_eq(v->source_name, "push") ? "what an operator pushes" :
+							     "asked on the terminal, never at boot");
 	} else {
 		buf_printf(&t, "key broker%s", strv_len(k->urls) > 1 ? "s, in this order:" : "");
 		for (char **u = k->urls; *u; u++)
 			buf_printf(&t, " %s", *u);
 		buf_printf(&t, "; trusted by %s%s", k->pins && *k->pins ? "pinned key" : "CA file and server name",
-			   v->mode == MODE_KBS ?
+			   v->mode == MODE_KBS && !v->push ?
 				   "; no fallback: when it says no, or cannot be reached by the deadline, the volume stays closed" :
 				   "");
 	}
@@ -116,6 +119,24 @@ static void explain_rules(struct plan *p, const struct config *c, const struct c
 	}
 }
 
+static void explain_push(struct plan *p, const struct config *c, const struct config_volume *v)
+{
+	char text[400];
+
+	if (v->push)
+		snprintf(text, sizeof(text), "push = yes: an operator is waited for when no broker is reached for %llu s, never after a refusal",
+			 (unsigned long long)c->push.after_ms / 1000);
+	else if (text_eq(v->source_name, "push"))
+		snprintf(text, sizeof(text), "secret = push: an operator is waited for, nothing opens the volume by itself");
+	else
+		return;
+	plan_add(p, "rule", true, text, "");
+	snprintf(text, sizeof(text), "the operator has one of %zu keys ([push] at %s:%u), comes to %s port %u within %llu s", strv_len(c->push.operators),
+		 c->push.file, c->push.line, c->push.host ? c->push.host : "any address,", c->push.port,
+		 (unsigned long long)c->push.window_ms / 1000);
+	plan_add(p, "rule", true, text, "");
+}
+
 static void explain_source(struct plan *p, const struct config *c, const struct config_volume *v)
 {
 	if (v->mode == MODE_MANUAL) {
@@ -125,6 +146,7 @@ static void explain_source(struct plan *p, const struct config *c, const struct 
 	if (v->secret)
 		explain_broker(p, c, v);
 	explain_rules(p, c, v);
+	explain_push(p, c, v);
 }
 
 static void explain_tee(struct cli *cli, struct plan *p)
@@ -195,7 +217,7 @@ int cmd_explain(struct cli *cli)
 		return explain_remits(cli, v);
 	explain_device(cli, &p, v);
 	explain_source(&p, cli->config, v);
-	if (v->mode != MODE_MANUAL && config_find_kbs(cli->config, v->source_name))
+	if (v->mode != MODE_MANUAL && (config_find_kbs(cli->config, v->source_name) || text_eq(v->source_name, "push")))
 		explain_tee(cli, &p);
 	if (config_mode_uses_vtpm(v->mode))
 		explain_vtpm(cli, &p, v);

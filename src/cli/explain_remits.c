@@ -106,7 +106,7 @@ static bool covered_by_pcrs(struct cli *cli, struct remits *r)
 /* False: nothing covers it. */
 static bool say_initrd(struct cli *cli, struct remits *r)
 {
-	const bool kbs = config_mode_uses_kbs(r->v->mode) && config_find_kbs(r->c, r->v->source_name);
+	const bool kbs = config_mode_uses_kbs(r->v->mode) && (config_find_kbs(r->c, r->v->source_name) || text_eq(r->v->source_name, "push"));
 
 	if (r->c->profile == PROFILE_CVM && r->c->vtpm.allow_untrusted && r->v->mode == MODE_VTPM) {
 		buf_puts(&r->initrd, "NOTHING against the host, which runs this TPM and can give it any value");
@@ -191,6 +191,9 @@ static void say_trust(struct remits *r)
 	if (k)
 		buf_printf(b, "the broker [kbs %s] decides; it is known by %s (%s:%u)", k->name,
 			   k->pins && *k->pins ? "its pinned key" : "CA and server name", k->file, k->line);
+	if (r->v->push || text_eq(r->v->source_name, "push"))
+		buf_printf(b, "%san operator of [push] decides%s (%s:%u)", k ? "; " : "", k ? " when the host lets no broker be reached" : "",
+			   r->c->push.file, r->c->push.line);
 	if (r->v->mode == MODE_KBS_OR_VTPM)
 		buf_puts(b, "; the TPM's policy instead, when the host lets no broker be reached");
 	else if (r->v->mode == MODE_KBS_AND_VTPM)

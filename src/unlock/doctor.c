@@ -100,7 +100,7 @@ static void check_clock(struct doctor *d)
 static bool needs_evidence(const struct config *c)
 {
 	for (struct config_volume **v = c->volumes; v && *v; v++)
-		if (config_mode_uses_kbs((*v)->mode) && config_find_kbs(c, (*v)->source_name))
+		if (config_mode_uses_kbs((*v)->mode) && (config_find_kbs(c, (*v)->source_name) || text_eq((*v)->source_name, "push")))
 			return true;
 	return false;
 }
@@ -120,7 +120,7 @@ void doctor_tee(const struct unlock_env *env, struct doctor *d)
 	struct err *err = NULL;
 
 	if (!needs_evidence(env->config))
-		doctor_add(d, "tee", NULL, DOCTOR_SKIP, NULL, "no volume asks a key broker");
+		doctor_add(d, "tee", NULL, DOCTOR_SKIP, NULL, "no volume shows evidence to anybody");
 	else if (tee_detect(env->platform->tees, &te, &tee, NULL, &err) < 0)
 		doctor_add_err(d, "tee", NULL, DOCTOR_FAIL, err);
 	else

@@ -196,10 +196,12 @@ void doctor_net(const struct unlock_env *env, struct doctor *d)
 
 	for (struct config_kbs **k = env->config->kbs; k && *k; k++)
 		needed |= doctor_uses_broker(env->config, *k);
+	for (struct config_volume **v = env->config->volumes; v && *v; v++)
+		needed |= text_eq((*v)->source_name, "push");
 	if (needed)
 		check_local(d);
 	else
-		doctor_add(d, "link", NULL, DOCTOR_SKIP, NULL, "no volume asks a key broker: no network is needed");
+		doctor_add(d, "link", NULL, DOCTOR_SKIP, NULL, "no volume needs somebody else: no network is needed");
 	for (struct config_kbs **k = env->config->kbs; k && *k; k++)
 		if (doctor_uses_broker(env->config, *k))
 			doctor_broker(env, *k, d);

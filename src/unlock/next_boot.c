@@ -166,6 +166,17 @@ static void judge_sealed(struct next *n, const struct config_volume *v, struct n
 	next_sealed_judge(n->sealed, v, ret);
 }
 
+/* Nothing here can promise that a person comes. */
+static void add_operator(struct next *n, const struct config_volume *v)
+{
+	struct next_way way = { .asked = true, .unknown = true, .cls = ERR_UNREACHABLE };
+
+	snprintf(way.text, sizeof(way.text), "opens only if an operator pushes its secret within %llu s",
+		 (unsigned long long)n->env->config->push.window_ms / 1000);
+	snprintf(way.hint, sizeof(way.hint), "have cryptattest-kbs push ready, with --wait");
+	add_way(n, "source", v, &way, false);
+}
+
 static void check_sources(struct next *n, const struct config_volume *v)
 {
 	const bool either = v->mode == MODE_KBS_OR_VTPM;
@@ -182,6 +193,8 @@ static void check_sources(struct next *n, const struct config_volume *v)
 		if (broker->ok)
 			doctor_add(n->d, "broker-policy", v->name, DOCTOR_SKIP, NULL,
 				   "not proved: that the broker's policy accepts the next boot's measurement, and that the initramfs reaches the broker as this system does");
+	} else if (text_eq(v->source_name, "push")) {
+		add_operator(n, v);
 	} else if (config_mode_uses_kbs(v->mode)) {
 		doctor_add(n->d, "source", v->name, DOCTOR_SKIP, NULL, "not proved: %s is not looked at", v->secret ? v->secret : "its secret");
 	}

@@ -18,7 +18,7 @@ mkdir -p "$root/etc" "$root/run" "$root/tee" "$root/proc/sys/kernel/random"
 echo 11111111-2222-4333-8444-555555555599 >"$root/proc/sys/kernel/random/boot_id"
 echo snp >"$root/tee/kind"
 echo "$pki" >"$root/tee/pki-dir"
-plan 58
+plan 61
 
 # volume NAME [OPTION...]: an image with a passphrase of 32 random bytes, and its document
 volume() {
@@ -266,3 +266,10 @@ printf '{"version":1,"boot_id":"%s","result":"failed","exit":4,"cap":"none","vol
 	"$(cat "$root/proc/sys/kernel/random/boot_id")" "$uuid" >"$root/run/cryptattest/status.json"
 sed 's/^deadline.*/deadline = 4s/' "$root/broker" >"$root/refused"
 check "after a refusal in this boot nobody is waited for" eval '"$agent" unlock root --config /refused 2>"$tmp/err"; [ $? = 5 ] && ! says "for an operator"'
+
+# --- what is said before
+check "explain says who may push" sh -c "'$agent' explain root --config /conf 2>&1 | grep -q 'an operator is waited for' &&
+	'$agent' explain root --config /broker 2>&1 | grep -q 'never after a refusal'"
+check "explain --remits too" sh -c "'$agent' explain root --remits --config /conf 2>&1 | grep -q 'Trust *> an operator of .push. decides'"
+"$agent" next-boot --config /conf >"$tmp/out" 2>"$tmp/err"
+check "next-boot promises nothing" grep -q 'only if an operator pushes' "$tmp/out"
