@@ -32,14 +32,15 @@ int main(int argc, char **argv)
 	struct testcert cert;
 	struct fault_server s;
 	struct fault_conf conf = { .cert = &cert };
-	char info[256], scrap[64];
+	char info[256], scrap[64], keep[512];
 	struct testca *ca;
 
 	if (argc < 3 || argc > 4) {
 		fprintf(stderr, "usage: faultkbs DIR SCRIPT [SECRET]\n");
 		return 2;
 	}
-	conf.keep = text_printf("%s/report", argv[1]);
+	snprintf(keep, sizeof(keep), "%s/report", argv[1]);
+	conf.keep = keep;
 	conf.script = argv[2];
 	conf.secret = argc > 3 ? argv[3] : "a secret of faultkbs";
 	ca = testca_new("faultkbs authority");
