@@ -5,19 +5,14 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_pcrextend tpm2_createpolicy tpm2_flushcontext tpm2_dictionarylockout openssl; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_pcrextend tpm2_createpolicy tpm2_flushcontext tpm2_dictionarylockout openssl
 if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
 if ! command -v systemd-cryptenroll >/dev/null && ! command -v clevis-luks-bind >/dev/null; then
 	skip_all "neither systemd-cryptenroll nor clevis is installed"
 fi
-build=$(cd "$TOP_BUILDDIR" && pwd)
-agent=$build/cryptattest-test
 trap 'swtpm_stop; cleanup' EXIT
-cd "$tmp" || exit 1
-export CRYPTATTEST_TEST_ROOT="$tmp/root" TSS2_LOG=all+none
-mkdir -p root/etc root/dev root/run root/tee root/mapper
+machine mapper
+export TSS2_LOG=all+none
 printf %s correct-horse-battery-staple >pass
 chmod 600 pass
 swtpm_start "$tmp/tpm" || bail "no software TPM"
@@ -47,9 +42,7 @@ flush() {
 	done
 }
 fresh() {
-	truncate -s 0 root/dev/disk
-	truncate -s 20M root/dev/disk
-	cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+	new_volume root/dev/disk pass
 	vk=$("$agent" document root/dev/disk --name root --key-file pass --pins | sed -n 's/^vk-id = //p')
 }
 systemd() {
@@ -98,14 +91,6 @@ opened() { # KIND
 }
 refused() { # EXIT ID [WORDS]
 	[ "$code" = "$1" ] && grep -qF "[$2]" err && [ -z "$(ls root/mapper)" ] && { [ -z "${3-}" ] || grep -qF -e "$3" err; }
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
 }
 with_systemd() {
 	command -v systemd-cryptenroll >/dev/null && return

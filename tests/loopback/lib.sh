@@ -26,6 +26,13 @@ bail() {
 	exit 1
 }
 
+# need TOOL...
+need() {
+	for tool; do
+		command -v "$tool" >/dev/null || skip_all "$tool is not installed"
+	done
+}
+
 # skip_rest PLANNED REASON: the tests that are left, each with its reason
 skip_rest() {
 	while [ "$count" -lt "$1" ]; do
@@ -46,6 +53,50 @@ check() {
 		echo "not ok $count - $name"
 		sed 's/^/# /' "$tmp/check" "$tmp/out" "$tmp/err" 2>/dev/null
 	fi
+}
+
+# all COMMAND...: for check, each command one word
+all() {
+	for word; do
+		eval "$word" || {
+			echo "failed: $word"
+			return 1
+		}
+	done
+}
+
+# machine [FOLDER...]: the root directory of an agent in $tmp, where we go; sets root, build and agent
+machine() {
+	build=$(cd "$TOP_BUILDDIR" && pwd)
+	agent=$build/cryptattest-test
+	cd "$tmp" || exit 1
+	root=$tmp/root
+	export CRYPTATTEST_TEST_ROOT="$root"
+	mkdir -p root/etc root/dev root/run root/tee
+	for folder; do
+		mkdir -p "root/$folder"
+	done
+}
+
+# machine_tee: the machine is SEV-SNP hardware of the test PKI, which all tests share; sets pki
+machine_tee() {
+	pki=$build/tests/pki
+	"$build/tests/tools/cryptattest-testpki" init "$pki" >/dev/null || bail "no test PKI"
+	echo snp >root/tee/kind
+	echo "$pki" >root/tee/pki-dir
+}
+
+# new_volume FILE PASSPHRASE-FILE: LUKS2, 20 MiB
+new_volume() {
+	truncate -s 0 "$1"
+	truncate -s 20M "$1"
+	cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$1" "$2" || bail "no LUKS2 volume"
+}
+
+# agent VERB...: over root/etc/test.conf; sets code; out and err hold what it printed
+agent() {
+	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
+	code=$?
 }
 
 # wait_for CONDITION: at most 10 s

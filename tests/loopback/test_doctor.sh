@@ -5,39 +5,18 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_pcrextend openssl; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_pcrextend openssl
 if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
-builddir=$(cd "$TOP_BUILDDIR" && pwd)
-agent=$builddir/cryptattest-test
-pki=$builddir/tests/pki
-"$TOP_BUILDDIR/tests/tools/cryptattest-testpki" init "$pki" || bail "no test PKI"
 trap 'swtpm_stop; cleanup' EXIT
-cd "$tmp" || exit 1
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee root/proc
-echo snp >root/tee/kind
-echo "$pki" >root/tee/pki-dir
+machine proc
+machine_tee
 echo root=/dev/mapper/root >root/proc/cmdline
 printf %s correct-horse-battery-staple >pass
 chmod 600 pass
 
-agent() {
-	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
-	code=$?
-}
 # row STATUS ID TEXT: such a line of doctor
 row() {
 	grep -q "^$1 *  $2 *  .*$3" out
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
 }
 kbs_conf() { # URL PIN
 	printf '[kbs main]\nurl = %s\npin = %s\n[volume root]\ndevice = /dev/disk\nsecret = main:default/vm/root\n' "$1" "$2" >root/etc/test.conf
@@ -162,8 +141,8 @@ openssl genrsa -out other.key 2048 2>/dev/null
 vtpm='signer = /etc/signer.pem\nversion-index = 0x01800010\n'
 conf vtpm
 mkdir first next
-"$builddir/tests/tools/uki" first "kernel one" || bail "no image"
-"$builddir/tests/tools/uki" next "kernel two" || bail "no image"
+"$build/tests/tools/uki" first "kernel one" || bail "no image"
+"$build/tests/tools/uki" next "kernel two" || bail "no image"
 agent predict --uki next/uki.efi --sign signer.key --version 3 --output sig.json
 check "a signature over both states of PCR 11" all '[ $code = 0 ]' '[ ! -s out ]' '[ "$(grep -o "\"pol\"" sig.json | wc -l)" = 2 ]' 'grep -q "\"version\":3" sig.json'
 agent predict --uki next/uki.efi --sign signer.key
@@ -175,7 +154,7 @@ check "JSON: state and value by PCR" all '[ $code = 8 ]' 'grep -q "\"phases\": \
 # --- with an event log
 log() { # SYSTEM
 	mkdir -p root/sys/kernel/security/tpm0 root/boot
-	"$builddir/tests/tools/eventlog" root/sys/kernel/security/tpm0/binary_bios_measurements loader "$1" || bail "no log"
+	"$build/tests/tools/eventlog" root/sys/kernel/security/tpm0/binary_bios_measurements loader "$1" || bail "no log"
 	printf %s "$1" >root/boot/initrd.img
 }
 pcr9() {

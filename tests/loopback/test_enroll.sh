@@ -4,11 +4,8 @@
 # calls that reach a disk.
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-command -v cryptsetup >/dev/null || skip_all "cryptsetup is not installed"
-agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
-cd "$tmp" || exit 1
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee
+need cryptsetup
+machine
 printf %s correct-horse-battery-staple >pass
 printf %s another-good-passphrase >pass2
 printf %s something-quite-else >wrong
@@ -21,14 +18,8 @@ cat >root/etc/test.conf <<-X
 	device = /dev/disk
 	secret = main:default/vm/root
 X
-truncate -s 20M base.img
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 base.img pass || bail luksFormat
+new_volume base.img pass
 
-# agent VERB...: sets code; out and err hold what it printed
-agent() {
-	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
-	code=$?
-}
 fresh() {
 	cp base.img root/dev/disk
 	rm -f doc.json
@@ -47,14 +38,6 @@ member() {
 # refused CODE ID: that exit code and id, one line, and nothing changed
 refused() {
 	[ "$code" = "$1" ] && grep -q "\[$2\]" err && [ "$(wc -l <err)" = 1 ] && cmp -s base.img root/dev/disk && [ ! -e doc.json ] && [ ! -s out ]
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
 }
 
 # --- enroll --source=kbs

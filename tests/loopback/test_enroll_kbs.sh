@@ -5,28 +5,19 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_pcrextend; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_pcrextend
 missing=$(swtpm_missing) && skip_all "$missing is not installed"
-build=$(cd "$TOP_BUILDDIR" && pwd)
-agent=$build/cryptattest-test
-server=$build/cryptattest-kbs
 trap 'swtpm_stop; cleanup' EXIT
-cd "$tmp" || exit 1
 chmod 755 "$tmp"
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee root/mapper
+machine mapper
+machine_tee
+server=$build/cryptattest-kbs
 : >root/dev/kmsg
-"$build/tests/tools/cryptattest-testpki" init pki >/dev/null || bail "no test PKI"
-echo snp >root/tee/kind
-echo "$tmp/pki" >root/tee/pki-dir
 instance=$(printf '%064d' 7)
 echo "host-data=$instance" >root/tee/set
 printf %s correct-horse-battery-staple >pass
 chmod 600 pass
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+new_volume root/dev/disk pass
 cp root/dev/disk base.img
 
 # --- broker and TPM
@@ -44,7 +35,7 @@ cat >kbs/policy.conf <<-END
 	min-tcb = milan bootloader:4 tee:0 snp:24 microcode:219
 	test = yes
 END
-cp pki/roots.pem .
+cp "$pki/roots.pem" .
 : >serve.log
 "$server" serve --dir kbs --listen 127.0.0.1:0 --test-root roots.pem >serve.log 2>&1 &
 kbs=$!
@@ -71,10 +62,6 @@ conf() { # MODE [LINE]
 		printf '[volume root]\ndevice = /dev/disk\nmode = %s\nsealed = /boot/root.sealed\nsecret = main:default/vm/root\n%s\n' "$1" "${2:-}"
 	} >root/etc/test.conf
 }
-agent() {
-	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
-	code=$?
-}
 store() {
 	"$server" resource rm --dir kbs default/vm/root >/dev/null 2>&1
 	"$server" resource add --dir kbs --document --file "$1" default/vm/root || return 1
@@ -88,14 +75,6 @@ is_open() { # SOURCE
 }
 slots() {
 	cryptsetup luksDump root/dev/disk | sed -n 's/^  \([0-9]*\): luks2.*/\1/p' | tr '\n' ' '
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
 }
 boot one
 conf vtpm

@@ -5,21 +5,15 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_pcrextend; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_pcrextend
 if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
-agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
 trap 'swtpm_stop; cleanup' EXIT
-cd "$tmp" || exit 1
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee
+machine
 printf %s correct-horse-battery-staple >pass
 printf %s something-quite-else >wrong
 printf %s 4711-0815 >pin
 chmod 600 pass wrong pin
-truncate -s 20M base.img
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 base.img pass || bail luksFormat
+new_volume base.img pass
 swtpm_start "$tmp/tpm" || bail "no software TPM"
 echo "$swtpm_path" >root/dev/tpm-swtpm
 
@@ -53,10 +47,6 @@ conf() {
 	} >root/etc/test.conf
 }
 vtpm=
-agent() {
-	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
-	code=$?
-}
 enroll() {
 	agent enroll root --source=vtpm --key-file pass "$@"
 }
@@ -76,14 +66,6 @@ slots() {
 refused() {
 	[ "$code" = "$1" ] && grep -q "\[$2\]" err && [ "$(grep -vc warning: err)" = 1 ] && cmp -s base.img root/dev/disk && [ ! -e doc.json ] &&
 		[ ! -s out ] && [ ! -e root/boot/root.sealed ] && [ ! -e root/boot/root.sealed.new ]
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
 }
 
 # --- which TPM?

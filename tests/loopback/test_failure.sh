@@ -3,22 +3,15 @@
 # The failure report of `unlock --boot`: what it says of real failures, what it never says, and its bounds.
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-command -v cryptsetup >/dev/null || skip_all "cryptsetup is not installed"
-builddir=$(cd "$TOP_BUILDDIR" && pwd)
-agent=$builddir/cryptattest-test
-cd "$tmp" || exit 1
-"$builddir/tests/tools/cryptattest-testpki" init pki >/dev/null || bail "no test PKI"
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee root/proc root/mapper
+need cryptsetup
+machine proc mapper
+machine_tee
 : >root/dev/kmsg
 : >root/etc/initrd-release
-echo snp >root/tee/kind
-echo "$tmp/pki" >root/tee/pki-dir
 echo root=/dev/mapper/root >root/proc/cmdline
 printf %s correct-horse-battery-staple >pass
 report=root/run/cryptattest/failure.txt
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+new_volume root/dev/disk pass
 
 conf() { # URL PIN
 	printf '[agent]\ndeadline = 2s\non-failure = continue\n[kbs main]\nurl = %s\npin = %s\nkey = ec-p256\n' "$1" "$2" >root/etc/test.conf
@@ -29,15 +22,6 @@ boot() {
 	mkdir root/run root/mapper
 	timeout 60 "$agent" unlock --all --boot --config /etc/test.conf >out 2>err </dev/null
 	code=$?
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			cat $report
-			return 1
-		}
-	done
 }
 in_bounds() {
 	[ "$(stat -c %a $report)" = 600 ] && [ "$(stat -c %s $report)" -le 8192 ] && ! LC_ALL=C grep -q '[^ -~]' $report &&

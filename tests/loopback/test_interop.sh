@@ -73,9 +73,7 @@ if with_systemd; then
 	unlock
 	check "systemd: not on a confidential VM" refused 2 config-invalid "without audit and cap"
 	# Behind a broker that is not there. kbs+vtpm has nothing to do with it.
-	"$build/tests/tools/cryptattest-testpki" init pki >/dev/null || bail "no test PKI"
-	echo snp >root/tee/kind
-	echo "$tmp/pki" >root/tee/pki-dir
+	machine_tee
 	boot
 	conf 7 "$unsafe" "secret = main:default/vm/root"
 	sed -i 's/^mode = .*/mode = kbs-or-vtpm/; s/^pcrs/fallback-after = 300ms\npcrs/; s/^profile.*/&\ndeadline = 20s/' root/etc/test.conf

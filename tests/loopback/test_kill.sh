@@ -38,9 +38,10 @@ bail() {
 export CRYPTATTEST_TEST_ROOT="$top/root"
 mkdir -p root/run root/tee root/etc root/dev root/mapper
 : >root/dev/kmsg
-"$build/tests/tools/cryptattest-testpki" init pki || bail "no test PKI"
+pki=$build/tests/pki # which all tests share
+"$build/tests/tools/cryptattest-testpki" init "$pki" || bail "no test PKI"
 echo snp >root/tee/kind
-echo "$top/pki" >root/tee/pki-dir
+echo "$pki" >root/tee/pki-dir
 instance=$(printf '%064d' 7)
 echo "host-data=$instance" >root/tee/set
 printf 'a passphrase of some length' >pass
@@ -64,7 +65,7 @@ cat >policy <<-END
 	test = yes
 END
 cat policy >kbs/policy.conf
-cp pki/roots.pem .
+cp "$pki/roots.pem" .
 : >serve.log
 "$build/cryptattest-kbs" serve --dir kbs --listen 127.0.0.1:0 --test-root roots.pem >serve.log 2>&1 &
 server=$!

@@ -4,42 +4,22 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_pcrextend openssl; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_pcrextend openssl
 if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
-builddir=$(cd "$TOP_BUILDDIR" && pwd)
-agent=$builddir/cryptattest-test
-"$builddir/tests/tools/cryptattest-testpki" init "$tmp/pki" >/dev/null || bail "no test PKI"
 trap 'swtpm_stop; cleanup' EXIT
-cd "$tmp" || exit 1
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee root/proc root/boot root/mapper
+machine proc boot mapper
+machine_tee
 : >root/dev/kmsg
-echo snp >root/tee/kind
-echo "$tmp/pki" >root/tee/pki-dir
 echo root=/dev/mapper/root >root/proc/cmdline
 printf %s correct-horse-battery-staple >pass
 chmod 600 pass
 record=root/run/cryptattest/next-boot.json
 
-agent() {
-	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
-	code=$?
-}
 row() { # STATUS ID TEXT
 	grep -q "^$1 *  $2 *  .*$3" out
 }
 last() {
 	tail -n 1 out | grep -q "^$1"
-}
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
 }
 conf() { # MODE [VOLUME-LINE...]
 	mode=$1
@@ -61,7 +41,7 @@ boot() {
 	tpm2_pcrextend "4:sha256=$(printf %s loader | sha256sum | cut -c1-64)" "9:sha256=$(printf %s "$1" | sha256sum | cut -c1-64)" || bail "no PCRs"
 	rm -rf root/mapper root/run
 	mkdir -p root/mapper root/run root/sys/kernel/security/tpm0
-	"$builddir/tests/tools/eventlog" root/sys/kernel/security/tpm0/binary_bios_measurements loader "$1" || bail "no log"
+	"$build/tests/tools/eventlog" root/sys/kernel/security/tpm0/binary_bios_measurements loader "$1" || bail "no log"
 	printf %s "$1" >root/boot/initrd.img
 }
 cap() {
@@ -247,8 +227,8 @@ measure() { # DIRECTORY
 	tpm2_pcrextend "11:sha256=$(printf enter-initrd | sha256)" || bail "no PCRs"
 }
 mkdir first next
-"$builddir/tests/tools/uki" first "kernel one" || bail "no image"
-"$builddir/tests/tools/uki" next "kernel two" || bail "no image"
+"$build/tests/tools/uki" first "kernel one" || bail "no image"
+"$build/tests/tools/uki" next "kernel two" || bail "no image"
 tr -d '\0' <first/cmdline >root/proc/cmdline
 vtpm='signer = /etc/signer.pem\npcr-signature = /etc/sig.json\n' srk=''
 conf vtpm

@@ -11,7 +11,8 @@ builddir=$(cd "$TOP_BUILDDIR" && pwd)
 bin=$builddir/tests/loopback
 agent=$builddir/cryptattest-test
 cd "$tmp" || exit 1
-"$builddir/tests/tools/cryptattest-testpki" init pki >/dev/null || bail "no test PKI"
+pki=$builddir/tests/pki
+"$builddir/tests/tools/cryptattest-testpki" init "$pki" >/dev/null || bail "no test PKI"
 printf %s correct-horse-battery-staple >pass
 truncate -s 20M disk
 cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 disk pass || bail luksFormat
@@ -23,7 +24,7 @@ machine() {
 	: >"$1/dev/kmsg"
 	: >"$1/etc/initrd-release"
 	echo snp >"$1/tee/kind"
-	echo "$tmp/pki" >"$1/tee/pki-dir"
+	echo "$pki" >"$1/tee/pki-dir"
 	echo root=/dev/mapper/root >"$1/proc/cmdline"
 	echo 01234567-89AB-CDEF-0123-456789abcdef >"$1/sys/class/dmi/id/product_uuid"
 	cp disk "$1/dev/disk"

@@ -5,21 +5,13 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_createek tpm2_pcrextend; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_createek tpm2_pcrextend
 if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
-agent=$(cd "$TOP_BUILDDIR" && pwd)/cryptattest-test
-pki=$(cd "$TOP_BUILDDIR" && pwd)/tests/pki
-"$TOP_BUILDDIR/tests/tools/cryptattest-testpki" init "$pki" || bail "no test PKI"
 trap 'swtpm_stop; cleanup' EXIT
-cd "$tmp" || exit 1
-export CRYPTATTEST_TEST_ROOT="$tmp/root"
-mkdir -p root/etc root/dev root/run root/tee
+machine
 printf %s correct-horse-battery-staple >pass
 chmod 600 pass
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+new_volume root/dev/disk pass
 swtpm_start "$tmp/tpm" || bail "no software TPM"
 echo "$swtpm_path" >root/dev/tpm-swtpm
 
@@ -31,8 +23,7 @@ boot() {
 }
 # svsm: one that attests the TPM that is there now
 svsm() {
-	printf 'snp\n' >root/tee/kind
-	printf '%s\n' "$pki" >root/tee/pki-dir
+	machine_tee
 	rm -f root/tee/set ek.pub
 	{ tpm2_createek -G rsa -c ek.ctx -u ek.pub && tpm2_flushcontext -t; } >/dev/null || bail "no endorsement key"
 	tail -c +3 ek.pub >root/tee/svsm-manifest
@@ -43,10 +34,6 @@ conf() {
 		for line; do printf '%s\n' "$line"; done
 		printf '[volume root]\ndevice = /dev/disk\nmode = vtpm\nsealed = /boot/root.sealed\n'
 	} >root/etc/test.conf
-}
-agent() {
-	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
-	code=$?
 }
 refused() {
 	[ "$code" = 8 ] && grep -q "\[$1\]" err && [ ! -e root/mapper/root ]

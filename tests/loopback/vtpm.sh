@@ -5,13 +5,8 @@
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup tpm2_pcrextend tpm2_pcrread; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
+need cryptsetup tpm2_pcrextend tpm2_pcrread
 missing=$(swtpm_missing) && skip_all "$missing is not installed"
-build=$(cd "$TOP_BUILDDIR" && pwd)
-agent=$build/cryptattest-test
-seal_tool=$build/tests/tools/seal_tool
 fuse=
 cleanup_all() {
 	swtpm_stop
@@ -21,14 +16,10 @@ cleanup_all() {
 	cleanup
 }
 trap cleanup_all EXIT
-cd "$tmp" || exit 1
-root=$tmp/root
-export CRYPTATTEST_TEST_ROOT="$root"
-mkdir -p root/run root/tee root/etc root/dev root/mapper root/boot
+machine mapper boot
+machine_tee
+seal_tool=$build/tests/tools/seal_tool
 : >root/dev/kmsg
-"$build/tests/tools/cryptattest-testpki" init pki >/dev/null || bail "no test PKI"
-echo snp >root/tee/kind
-echo "$tmp/pki" >root/tee/pki-dir
 record=root/run/cryptattest/status.json
 
 # --- the machine: a TPM with something in its PCRs, four volumes' worth of keyslots in one header
@@ -37,27 +28,25 @@ echo "$swtpm_path" >root/dev/tpm-swtpm
 sha() {
 	printf '%s' "$1" | sha256sum | cut -d' ' -f1
 }
-measure() { # PCR WORD
-	tpm2_pcrextend "$1:sha256=$(sha "$2"),sha384=$(printf '%s' "$2" | sha384sum | cut -d' ' -f1)" || bail "no PCRs"
+into() { # PCR WORD: as tpm2_pcrextend takes it
+	echo "$1:sha256=$(sha "$2"),sha384=$(printf '%s' "$2" | sha384sum | cut -d' ' -f1)"
 }
+loader=$(into 4 loader) secure_boot=$(into 7 "secure boot") kernel=$(into 9 "kernel and initrd")
 # boot [KERNEL]: registers and /run as at power-on, then what a loader would measure
 # shellcheck disable=SC2120 # some scripts pass arguments
 boot() {
 	swtpm_reboot || bail "no swtpm"
 	rm -rf root/run root/mapper
 	mkdir root/run root/mapper
-	measure 4 "loader"
-	measure 7 "secure boot"
-	measure 9 "${1:-kernel and initrd}"
+	measured=$kernel
+	[ $# = 0 ] || measured=$(into 9 "$1")
+	tpm2_pcrextend "$loader" "$secure_boot" "$measured" || bail "no PCRs"
 }
 printf 'a passphrase of some length' >kbs.pass
 head -c 32 /dev/urandom >raw
 "$seal_tool" passphrase raw >vtpm.pass
-truncate -s 20M root/dev/disk
 chmod 600 ./*.pass raw
-format="--type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000"
-# shellcheck disable=SC2086 # words
-cryptsetup luksFormat -q $format root/dev/disk kbs.pass || bail "no LUKS2 volume"
+new_volume root/dev/disk kbs.pass
 uuid=$(cryptsetup luksUUID root/dev/disk)
 "$seal_tool" both kbs.pass raw "$uuid" root >both.pass
 chmod 600 both.pass
