@@ -13,7 +13,7 @@ trap 'rm -rf "$tmp"' EXIT
 # JSON members, names of other programs' things, values of keys, file names.
 cat >"$tmp/others" <<'EOT'
 additional-evidence aes-xts-plain64 allow-discards azure-ak azure-ek azure-hcl bare-metal configfs-tsm console-enabled
-cryptattest-failure-report cryptattest-grd cryptattest-net cryptattest-secret cryptattest-tee cryptattest-edit cryptattest-header
+cryptattest-failure-report cryptattest-grd cryptattest-psh cryptattest-push-evidence cryptattest-push-result cryptattest-net cryptattest-secret cryptattest-tee cryptattest-edit cryptattest-header
 cryptattest-sealed ec-p256 ec-p521 enter-initrd extra-params hmac-sha256 kbs-or-vtpm leave-initrd no-journal no-read-workqueue
 no-write-workqueue not-measured read-only read-write rsa-2048 rsa-3072 rsa-4096 same-cpu-crypt secure-boot selected-hash-algorithm
 sev-guest snp-configfs snp-ioctl submit-from-crypt-cpus systemd-fido2 systemd-pkcs11 systemd-recovery systemd-tpm2 tdx-configfs
