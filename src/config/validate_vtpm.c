@@ -212,6 +212,20 @@ static const struct config_section *vtpm_section(const struct config *c)
 	return NULL;
 }
 
+/* A passphrase from a sealed secret is given out with the cap, which shuts out whoever is asked for next (architecture.md 6, `key`). */
+static int check_opener(const struct config *c, const struct config_section *s, const struct config_volume *v, struct err **err)
+{
+	size_t n = 0;
+
+	for (struct config_volume **other = c->volumes; *other; other++)
+		n += (*other)->phase == PHASE_INITRD && (*other)->mode != MODE_MANUAL;
+	if (c->opener != OPENER_CRYPTTAB || n < 2)
+		return 0;
+	config_fail(s, "mode", 0, err, "mode = %s with opener = crypttab and several volumes in the initrd phase: the cap after this one would shut "
+				       "out the others", config_mode_name(v->mode));
+	return err_hint(err, "leave out opener, or use mode = kbs");
+}
+
 /* After the cap no sealed secret can be unsealed (architecture.md 4 "phases"). */
 static int check_mode(const struct config *c, const struct config_section *s, const struct config_volume *v, struct err **err)
 {
@@ -236,7 +250,7 @@ static int check_mode(const struct config *c, const struct config_section *s, co
 	if (v->mode == MODE_KBS_OR_VTPM && c->deadline_ms && c->vtpm.fallback_after_ms >= c->deadline_ms)
 		return config_fail(vtpm_section(c), "fallback-after", 0, err,
 				   "fallback-after is not shorter than deadline: the vTPM would never be reached");
-	return 0;
+	return check_opener(c, s, v, err);
 }
 
 int config_check_sealed(const struct config *c, const struct config_section *s, struct config_volume *v, struct err **err)

@@ -26,7 +26,7 @@ cat >"$root/etc/test.conf" <<-X
 	device = /root.img
 	secret = file:/etc/pass
 X
-plan 15
+plan 16
 
 # key CODE ID: stdout is a pipe; on a failure nothing comes through it
 key() {
@@ -51,6 +51,21 @@ check "a file gets nothing" eval '! "$agent" key root --config /etc/test.conf >"
 check "no volume, no passphrase: usage" eval '! "$agent" key --config /etc/test.conf 2>"$tmp/err" | grep -q .; grep -q "which volume" "$tmp/err"'
 check "a pipe is no socket of systemd-cryptsetup" eval '! "$agent" key --peer --config /etc/test.conf 2>"$tmp/err" | grep -q .; grep -q key-peer "$tmp/err"'
 
+cp "$root/etc/test.conf" "$tmp/test.conf"
+cat >>"$root/etc/test.conf" <<-X
+	mode = vtpm
+	sealed = /etc/root.sealed
+	[vtpm]
+	pcrs = 4 7
+	srk-name = 000b$(printf '%064d' 1)
+	[volume data]
+	device = /data.img
+	secret = file:/etc/pass
+X
+sed -i '0,/^secret/{/^secret/d}' "$root/etc/test.conf"
+check "a sealed secret and another volume that would come after the cap: exit 2" key 2 key-several
+mv "$tmp/test.conf" "$root/etc/test.conf"
+
 cp "$header" "$tmp/good"
 printf x | dd of="$header" bs=1 seek=300000 conv=notrunc status=none
 check "a copy that somebody changed: exit 9" key 9 key-header
@@ -63,7 +78,7 @@ check "a disk that changed since: exit 9" key 9 key-header
 check "and is prepared again" eval 'prepare && key 0 && opens'
 
 if missing=$(swtpm_missing); then
-	skip_rest 15 "no $missing"
+	skip_rest 16 "no $missing"
 fi
 swtpm_start "$tmp/tpm" || bail "no TPM"
 echo "$swtpm_path" >"$root/dev/tpm-swtpm"

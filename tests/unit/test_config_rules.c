@@ -200,6 +200,8 @@ static const struct {
 	  "f:7: fallback-after is not shorter than deadline: the vTPM would never be reached" },
 	{ "[agent]\ndeadline = 30s\n" KBS VTPM ROOT SEALED "mode = kbs-or-vtpm\n",
 	  "f:6: fallback-after is not shorter than deadline: the vTPM would never be reached" },
+	{ "[agent]\nopener = crypttab\n" KBS VTPM ROOT SEALED "mode = kbs-or-vtpm\n[volume b]\ndevice = /dev/y\nsecret = main:b\n",
+	  "f:13: mode = kbs-or-vtpm with opener = crypttab and several volumes in the initrd phase: the cap after this one would shut out the others" },
 	{ KBS VTPM ROOT SEALED "mode = kbs-or-vtpm\nkeyslot = 1\n",
 	  "f:12: keyslot pins one keyslot, mode = kbs-or-vtpm uses two: pin vk-id" },
 	{ KBS VTPM ROOT SEALED "mode = kbs-or-vtpm\nheader-id = " HEX64 "\n",
