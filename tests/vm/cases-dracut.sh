@@ -3,17 +3,26 @@
 # The boots with dracut in place of initramfs-tools. Sourced by cases.sh.
 
 VM_CASES_FULL="$VM_CASES_FULL dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
-	dracut-plain-foreign-root dracut-socket dracut-socket-refused"
+	dracut-plain-foreign-root dracut-nm dracut-nm-refused"
+
+# dracut_machine IMAGE WORD...: that image with its tree's kernel, and further words on the command line.
+dracut_machine()
+{
+	kernel=6.12 image=$1
+	shift
+	case $image in
+	initrd-dracut-ng-*) kernel=debian13 ;;
+	esac
+	machine "$kernel" "$image" -- "$@"
+}
 
 # opened_by_dracut IMAGE WORD...: the whole path, with further words on the kernel command line.
 opened_by_dracut()
 {
 	tee snp
-	image=$1
-	shift
-	machine 6.12 "$image" -- "$@"
+	dracut_machine "$@"
 	server "$(rule snp default/test/root)"
-	VM_SECONDS=200
+	VM_SECONDS=300
 	launch root.img
 	expect_root
 	expect_opened root kbs
@@ -25,10 +34,10 @@ opened_by_dracut()
 refused_by_dracut()
 {
 	tee snp
-	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+	dracut_machine "$1" ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
 	server "$(rule snp default/test/root)"
-	machine 6.12 "$1" -- ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root" init=/bin/sh
-	VM_SECONDS=200
+	dracut_machine "$1" ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root" init=/bin/sh
+	VM_SECONDS=300
 	launch root.img
 	expect_no_root
 	expect_no_console 'enter passphrase'
@@ -43,7 +52,7 @@ foreign_root_by_dracut()
 	with_config preflight-warn.conf "$1"
 	machine 6.12 initrd -- ip=dhcp rd.neednet=1 root=/dev/vdb
 	server "$(rule snp default/test/root)"
-	VM_SECONDS=200
+	VM_SECONDS=300
 	launch root.img plain-root.img
 	expect_no_root
 	expect_console 'cryptattest: the root file system is on /dev/vdb'
@@ -60,6 +69,25 @@ case_dracut_plain()
 {
 	title "$1" "dracut without systemd: job beside the initqueue, network-legacy" || return 0
 	opened_by_dracut initrd-dracut-plain ip=dhcp
+}
+
+# Debian's dracut has NetworkManager with systemd only: it needs D-Bus.
+case_dracut_nm()
+{
+	title "$1" "dracut with systemd: NetworkManager" || return 0
+	opened_by_dracut initrd-dracut-nm ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+}
+
+case_dracut_nm_refused()
+{
+	title "$1" "dracut with systemd, NetworkManager: refused, nobody asks, machine off" || return 0
+	refused_by_dracut initrd-dracut-nm
+}
+
+case_dracut_legacy()
+{
+	title "$1" "dracut with systemd: network-legacy, jobs of the initqueue" || return 0
+	opened_by_dracut initrd-dracut-legacy ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
 }
 
 case_dracut_systemd_refused()
@@ -86,37 +114,80 @@ case_dracut_plain_foreign_root()
 	foreign_root_by_dracut initrd-dracut-plain
 }
 
-# --- passphrases for systemd-cryptsetup (opener = crypttab) ---------------------------------------------------------------------
+# --- dracut-ng, on Debian 13 -------------------------------------------------------------------------------------------------------
 
-socket_words="ip=dhcp rd.neednet=1 rd.luks.name=$VM_UUID_ROOT=root rd.luks.key=$VM_UUID_ROOT=/run/cryptattest/key.sock"
-socket_words="$socket_words rd.luks.options=$VM_UUID_ROOT=header=/run/cryptattest/header/root,tries=1"
-
-case_dracut_socket()
+case_dracut_ng_systemd()
 {
-	title "$1" "dracut with systemd: systemd-cryptsetup opens the audited header with the socket's passphrase" || return 0
-	# shellcheck disable=SC2086 # words
-	tee snp && machine 6.12 initrd-dracut-socket -- $socket_words
-	server "$(rule snp default/test/root)"
-	VM_SECONDS=200
-	launch root.img
-	expect_root
-	expect_console 'root: header audited'
-	expect_console 'root: passphrase handed out'
-	expect_server 1 'released default/test/root'
+	title "$1" "Debian 13, dracut-ng with systemd: unit before systemd-cryptsetup@, systemd-networkd" || return 0
+	opened_by_dracut initrd-dracut-ng-systemd ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
 }
 
-case_dracut_socket_refused()
+case_dracut_ng_systemd_refused()
 {
-	title "$1" "dracut with systemd, socket: refused, nobody asks, machine off" || return 0
-	# shellcheck disable=SC2086 # words
-	tee snp && machine 6.12 initrd-dracut-socket -- $socket_words
-	server "$(rule snp default/test/root)"
-	# shellcheck disable=SC2086 # words
-	machine 6.12 initrd-dracut-socket -- $socket_words init=/bin/sh
-	VM_SECONDS=200
-	launch root.img
+	title "$1" "Debian 13, dracut-ng with systemd: refused, nobody asks, machine off" || return 0
+	refused_by_dracut initrd-dracut-ng-systemd
+}
+
+case_dracut_ng_plain()
+{
+	title "$1" "Debian 13, dracut-ng without systemd: job beside the initqueue, network-legacy" || return 0
+	opened_by_dracut initrd-dracut-ng-plain ip=dhcp
+}
+
+case_dracut_ng_nm()
+{
+	title "$1" "Debian 13, dracut-ng with systemd: NetworkManager" || return 0
+	opened_by_dracut initrd-dracut-ng-nm ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+}
+
+# --- with a TPM ------------------------------------------------------------------------------------------------------------------
+
+# vtpm_by_dracut IMAGE WORD...: vtpm-fallback of cases.sh without its attacker: sealed by a boot with the broker, opened by one without it, shut
+# when the host changes a word; capped by what was opened and how.
+vtpm_by_dracut()
+{
+	image=$1
+	shift
+	tee snp
+	machine 6.12 "$image" -- "$@"
+	tpm esp.img
+	register_at_both_ends
+	VM_SECONDS=300
+	boot_into reachable
+	server_keys vtpm
+	server "$(rule snp default/test/root; rule snp default/test/data)"
+	launch root.img data.img
+	server_stop
+	expect_root
+	expect_opened root kbs
+	expect_opened data kbs
+	expect_capped kbs data "$VM_WORK/data.img" "$VM_WORK/data.key" root "$VM_WORK/root.img" "$VM_WORK/root.key"
+
+	boot_into unreachable
+	launch root.img data.img
+	expect_root
+	expect_opened root vtpm
+	expect_opened data vtpm
+	expect_capped vtpm data "$VM_WORK/data.img" "$VM_WORK/data.key" root "$VM_WORK/root.img" "$VM_WORK/root.key"
+
+	boot_into changed
+	machine 6.12 "$image" -- "$@" nokaslr
+	launch root.img data.img
 	expect_no_root
+	expect_no_console 'enter passphrase'
 	expect_no_console 'emergency mode'
-	expect_exit 4
-	expect_server 0 'released default'
+	expect_console 'PCR 9'
+	expect_exit 8
+}
+
+case_dracut_systemd_vtpm()
+{
+	title "$1" "dracut with systemd: sealed by a boot with the broker, opened without, capped; shut on another command line" || return 0
+	vtpm_by_dracut initrd-dracut-systemd-vtpm ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+}
+
+case_dracut_plain_vtpm()
+{
+	title "$1" "dracut without systemd: sealed by a boot with the broker, opened without, capped; shut on another command line" || return 0
+	vtpm_by_dracut initrd-dracut-plain-vtpm ip=dhcp
 }

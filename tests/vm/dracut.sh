@@ -3,9 +3,10 @@
 # The same machine with dracut in place of initramfs-tools: a Debian tree of its own, and images with and without systemd. Sourced.
 
 VM_DRACUT_PACKAGES="$VM_KERNEL_612 dracut dracut-core dracut-network systemd systemd-sysv dbus udev kmod cpio zstd cryptsetup-bin iproute2
-	isc-dhcp-client iputils-arping procps e2fsprogs libcurl4 libjansson4 libssl3 libcryptsetup12 libdevmapper1.02.1 libfuse3-3 libtss2-esys-3.0.2-0
-	libtss2-tcti-device0 libtss2-rc0 libtss2-mu0"
+	isc-dhcp-client iputils-arping network-manager procps e2fsprogs libcurl4 libjansson4 libssl3 libcryptsetup12 libdevmapper1.02.1 libfuse3-3
+	libtss2-esys-3.0.2-0 libtss2-tcti-device0 libtss2-rc0 libtss2-mu0"
 
+# Changes with the packages and their versions.
 vm_dracut_key()
 {
 	{
@@ -20,7 +21,7 @@ vm_prepare_dracut()
 {
 	vm_tar=$VM_CACHE/dracut-$(vm_dracut_key).tar
 	if [ ! -s "$vm_tar" ]; then
-		rm -f "$VM_CACHE"/dracut-*.tar
+		rm -f "$VM_CACHE"/dracut-[0-9a-f]*.tar
 		VM_TREE_PACKAGES=$VM_DRACUT_PACKAGES VM_TREE_DIVERT=/usr/bin/dracut vm_tree_make "$vm_tar" >&2
 	fi
 	VM_DRACUT=$VM_WORK/dracut-tree
@@ -29,64 +30,101 @@ vm_prepare_dracut()
 	make -s -C "$VM_BUILD" install DESTDIR="$VM_DRACUT" >"$VM_WORK/install-dracut.log" 2>&1 ||
 		vm_fail "make install failed: $(tail "$VM_WORK/install-dracut.log")"
 	vm_version=$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)
-	# The emulated processor.
+	mkdir -p "$VM_DRACUT/usr/lib/modules/$vm_version/extra"
+	emul_module "$vm_version" "$VM_DRACUT/usr/lib/modules/$vm_version/extra/tsm_fake.ko"
+	vm_dracut_emul "$VM_BUILD/tests/emul/tee_signer"
+}
+
+# vm_dracut_emul SIGNER: the emulated processor in VM_DRACUT; its kernel module is there.
+vm_dracut_emul()
+{
 	vm_lib=$VM_DRACUT/usr/local/lib/emul-tee
 	mkdir -p "$vm_lib/pki"
 	cp "$VM_PKI"/* "$vm_lib/pki/"
-	cp "$VM_BUILD/tests/emul/tee_signer" "$VM_SRC/tests/vm/emul-tee/init-premount" "$vm_lib/"
+	cp "$1" "$VM_SRC/tests/vm/emul-tee/init-premount" "$vm_lib/"
 	install -D -m 755 "$VM_SRC/tests/vm/emul-tee/dracut-module" "$VM_DRACUT/usr/lib/dracut/modules.d/56emul-tee/module-setup.sh"
-	mkdir -p "$VM_DRACUT/usr/lib/modules/$vm_version/extra"
-	emul_module "$vm_version" "$VM_DRACUT/usr/lib/modules/$vm_version/extra/tsm_fake.ko"
-	chroot "$VM_DRACUT" depmod "$vm_version"
+	chroot "$VM_DRACUT" depmod "$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)"
 }
 
-# vm_dracut_image CONFIG NAME DRACUT-OPTION...: VM_WORK/NAME.
+# vm_dracut_image CONFIG NAME DRACUT-OPTION...: VM_WORK/NAME, what dracut said in NAME.log. Compressed in a hurry.
 vm_dracut_image()
 {
 	install -D -m 644 "$1" "$VM_DRACUT/etc/cryptattest/cryptattest.conf"
 	vm_name=$2
 	shift 2
 	vm_tree_mount "$VM_DRACUT"
-	chroot "$VM_DRACUT" dracut --force --no-hostonly --no-hostonly-cmdline --zstd --kver "$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)" \
+	chroot "$VM_DRACUT" dracut --force --no-hostonly --no-hostonly-cmdline --compress "zstd -3 -q -T0" --kver "$(VM_ROOT=$VM_DRACUT vm_kernel_version 6.12)" \
 		"$@" "/tmp/$vm_name" >"$VM_WORK/$vm_name.log" 2>&1
 	vm_status=$?
 	vm_tree_umount "$VM_DRACUT"
 	[ $vm_status = 0 ] || return $vm_status
 	mv "$VM_DRACUT/tmp/$vm_name" "$VM_WORK/$vm_name"
 	rm -f "$VM_WORK/$vm_name.facts"
+	case $vm_name in
+	initrd-dracut-ng-*) vm_dracut=dracut-ng ;;
+	*) vm_dracut=dracut ;;
+	esac
 	if grep -q 'Including module: systemd \*' "$VM_WORK/$vm_name.log"; then
-		vm_facts "$VM_WORK/$vm_name" environment=dracut-systemd
+		vm_facts "$VM_WORK/$vm_name" environment=$vm_dracut-systemd
 	else
-		vm_facts "$VM_WORK/$vm_name" environment=dracut-plain
+		vm_facts "$VM_WORK/$vm_name" environment=$vm_dracut-plain
 	fi
 	vm_facts_config "$VM_WORK/$vm_name" "$VM_DRACUT/etc/cryptattest/cryptattest.conf"
 }
 
-# Images that a case asks for by name.
+# The image that a case asks for by its name: dracut-NAME, dracut-NAME-refused, dracut-NAME-foreign-root.
+vm_dracut_named()
+{
+	vm_plain='systemd systemd-initrd dracut-systemd systemd-networkd'
+	case $1 in
+	images | ng-images) return ;; # that case makes its own
+	systemd | ng-systemd) set -- test "$1" --add 'systemd systemd-networkd' ;;
+	socket-vtpm) set -- crypttab-vtpm "$1" --add 'systemd systemd-networkd' ;;
+	socket) set -- crypttab "$1" --add 'systemd systemd-networkd' ;;
+	nm | ng-nm) set -- test "$1" --omit 'systemd-networkd network-legacy' --add 'systemd network-manager' ;;
+	legacy) set -- test "$1" --omit 'systemd-networkd network-manager' --add 'systemd network-legacy' ;;
+	plain | ng-plain) set -- test "$1" --omit "$vm_plain network-manager" --add network-legacy ;;
+	systemd-vtpm) set -- vtpm "$1" --add 'systemd systemd-networkd' ;;
+	plain-vtpm) set -- vtpm "$1" --omit "$vm_plain network-manager" --add network-legacy ;;
+	*) vm_fail "no image for the case dracut-$1" ;;
+	esac
+	vm_conf=$VM_WORK/$1.conf vm_image=initrd-dracut-$2
+	shift 2
+	vm_dracut_image "$vm_conf" "$vm_image" "$@" || { tail -n 20 "$VM_WORK/$vm_image.log" >&2; vm_fail "dracut failed"; }
+}
+
+# What the named cases need: images of Debian 12, then, with the other tree, those of Debian 13.
 vm_prepare_dracut_images()
 {
-	vm_prepare_dracut
+	for vm_case; do
+		case $vm_case in
+		dracut-ng-*) ;;
+		dracut-* | data-volume*)
+			[ -n "${VM_DRACUT:-}" ] || vm_prepare_dracut
+			;;
+		esac
+		case $vm_case in
+		data-volume) vm_prepare_systemd_root ;;
+		dracut-ng-*) ;;
+		dracut-*) vm_dracut_once "$vm_case" ;;
+		esac
+	done
 	case " $* " in
-	*' dracut-plain'*)
-		vm_dracut_image "$VM_WORK/test.conf" initrd-dracut-plain --omit 'systemd systemd-initrd dracut-systemd systemd-networkd network-manager' \
-			--add network-legacy || { tail -n 20 "$VM_WORK/initrd-dracut-plain.log" >&2; vm_fail "dracut failed"; }
-		;;
+	*' dracut-ng-'*) vm_prepare_debian13 ;;
 	esac
-	case " $* " in
-	*' data-volume'*) vm_prepare_systemd_root ;;
-	esac
-	case " $* " in
-	*' dracut-socket'*)
-		vm_dracut_image "$VM_WORK/crypttab.conf" initrd-dracut-socket --add 'systemd systemd-networkd' ||
-			{ tail -n 20 "$VM_WORK/initrd-dracut-socket.log" >&2; vm_fail "dracut failed"; }
-		;;
-	esac
-	case " $* " in
-	*' dracut-systemd'*)
-		vm_dracut_image "$VM_WORK/test.conf" initrd-dracut-systemd --add 'systemd systemd-networkd' ||
-			{ tail -n 20 "$VM_WORK/initrd-dracut-systemd.log" >&2; vm_fail "dracut failed"; }
-		;;
-	esac
+	for vm_case; do
+		case $vm_case in
+		dracut-ng-*) vm_dracut_once "$vm_case" ;;
+		esac
+	done
+}
+
+vm_dracut_once()
+{
+	vm_case=${1#dracut-}
+	vm_case=${vm_case%-refused}
+	vm_case=${vm_case%-foreign-root}
+	[ -e "$VM_WORK/initrd-dracut-$vm_case" ] || vm_dracut_named "$vm_case"
 }
 
 # VM_WORK/systemd.img: a root with systemd, whose data volume is opened after switch-root by our units. The emulated processor that the initramfs

@@ -120,6 +120,19 @@ unseal_by_hand()
 	VM_EARLY=$CASE_DIR/early.sh VM_LATE=$CASE_DIR/late.sh
 }
 
+# register_at_both_ends: the cap register before the program runs and in the booted system.
+register_at_both_ends()
+{
+	cat >"$CASE_DIR/early.sh" <<-'EOF'
+	read -r loglevel rest </proc/sys/kernel/printk
+	echo 1 >/proc/sys/kernel/printk # the kernel's messages would cut our lines in two
+	printf '\nearly: PCR 15: %s\n' "$(cat /sys/class/tpm/tpm0/pcr-sha256/15)" >/dev/console
+	echo "$loglevel" >/proc/sys/kernel/printk
+	EOF
+	echo 'echo "late: PCR 15: $(cat /sys/class/tpm/tpm0/pcr-sha256/15)"' >"$CASE_DIR/late.sh"
+	VM_EARLY=$CASE_DIR/early.sh VM_LATE=$CASE_DIR/late.sh
+}
+
 # boot_into NAME: the logs of the next boot go to a folder of their own; those of the last one are read as before.
 boot_into()
 {

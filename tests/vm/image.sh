@@ -34,12 +34,12 @@ vm_image_stock()
 	rm "$VM_ROOT/etc/crypttab" "$VM_ROOT/usr/local/lib/root.key" "$VM_ROOT/usr/local/lib/give" "$VM_ROOT/etc/initramfs-tools/hooks/root-key"
 }
 
-# VM_WORK/initrd-keyscript: Debian's own scripts open the volume, with a passphrase from us (opener = crypttab).
+# vm_prepare_keyscript CONFIG NAME: an image in which Debian's own scripts open the volume, with a passphrase from us (opener = crypttab).
 vm_prepare_keyscript()
 {
-	install -D -m 644 "$VM_WORK/crypttab.conf" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
+	install -D -m 644 "$VM_WORK/$1" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
 	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,header=/run/cryptattest/header/root,keyscript=/usr/lib/cryptattest/key" \
 		>"$VM_ROOT/etc/crypttab"
 	vm_tee_install 6.12
-	vm_initramfs 6.12 initrd-keyscript
+	vm_initramfs 6.12 "$2"
 }

@@ -8,6 +8,7 @@
 . "$VM_SRC/tests/vm/tee.sh"
 . "$VM_SRC/tests/vm/tpm.sh"
 . "$VM_SRC/tests/vm/dracut.sh"
+. "$VM_SRC/tests/vm/debian13.sh"
 . "$VM_SRC/tests/vm/packaged.sh"
 . "$VM_SRC/tests/vm/table.sh"
 

@@ -22,7 +22,7 @@ vm_prepare()
 	*' stock '*) vm_image_stock ;;
 	esac
 	case " $* " in
-	*' vtpm'*) vm_prepare_vtpm ;;
+	*' vtpm'* | *'-vtpm '*) vm_prepare_vtpm ;;
 	esac
 	case " $* " in
 	*' vtpm-outcomes '*) vm_prepare_outcomes ;;
@@ -31,7 +31,10 @@ vm_prepare()
 	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
 	esac
 	case " $* " in
-	*' crypttab-keyscript'*) vm_prepare_keyscript ;;
+	*' crypttab-keyscript '* | *' crypttab-keyscript-refused '*) vm_prepare_keyscript crypttab.conf initrd-keyscript ;;
+	esac
+	case " $* " in
+	*' crypttab-keyscript-vtpm '*) vm_prepare_keyscript crypttab-vtpm.conf initrd-keyscript-vtpm ;;
 	esac
 	case " $* " in
 	*' packaged '*) vm_prepare_packaged ;;

@@ -48,7 +48,8 @@ vm_tree_make()
 {
 	vm_divert=${VM_TREE_DIVERT:-/usr/sbin/update-initramfs}
 	vm_sources=$VM_WORK/sources.list
-	vm_tree_sources >"$vm_sources"
+	vm_suite=${VM_TREE_SUITE:-bookworm}
+	vm_tree_sources | sed "s/ bookworm/ $vm_suite/" >"$vm_sources"
 	[ -s "$vm_sources" ] || vm_fail "no Debian package source is configured on this machine (apt-get update first?)"
 	apt-config dump | grep -E '^(Acquire::(http|https|Retries)|DPkg::Proxy)' >"$VM_WORK/apt.conf" || :
 	mmdebstrap --quiet --variant=essential --include="$(echo $VM_TREE_PACKAGES | tr -s ' \t\n' ,)" \
@@ -59,7 +60,7 @@ vm_tree_make()
 			ln -s /bin/true \"\$1$vm_divert\"" \
 		--customize-hook="rm \"\$1$vm_divert\"
 			chroot \"\$1\" dpkg-divert --quiet --local --rename --remove $vm_divert" \
-		--format=tar bookworm "$1.new" - <"$vm_sources" || vm_fail "mmdebstrap failed"
+		--format=tar "$vm_suite" "$1.new" - <"$vm_sources" || vm_fail "mmdebstrap failed"
 	mv "$1.new" "$1"
 }
 
