@@ -53,16 +53,16 @@ void keysrc_push_free(struct push_source *s)
 	free(s);
 }
 
-static void note(struct push_source *s, const char *from, const char *what)
+static void note(struct push_source *s, const char *from, const char *id, const char *what)
 {
-	char text[400];
+	char text[480];
 
 	if (s->notes > NOTES_MAX)
 		return;
 	if (s->notes++ == NOTES_MAX)
 		snprintf(text, sizeof(text), "more connections that led to nothing are not reported");
 	else
-		snprintf(text, sizeof(text), "%s: %s", from, what);
+		snprintf(text, sizeof(text), "%s: %s [%s]", from, what, id);
 	s->p.note(s->p.ctx, text);
 }
 
@@ -137,7 +137,7 @@ static int fail_hello(struct push_source *s, const struct push_packet *hello, st
 		log_debug("push: %s", err_message(e));
 	if (final)
 		return err_propagate(err, why);
-	note(s, hello->from, err_message(why));
+	note(s, hello->from, err_id(why), err_message(why));
 	err_free(why);
 	return 0;
 }
@@ -167,7 +167,7 @@ static int on_secret(struct push_source *s, const struct push_packet *secret, st
 	if (push_secret_parse(secret->data.data, secret->data.len, &msg, &why) == 0 &&
 	    push_secret_open(&msg, s->shown.operator, s->shown.report_data, s->shown.key, ret, &why) == 0)
 		return 1;
-	note(s, s->who, err_message(why));
+	note(s, s->who, err_id(why), err_message(why));
 	return answer_result(s, secret->conn, why, err);
 }
 
@@ -187,7 +187,7 @@ int keysrc_push_wait(struct push_source *s, const struct push_instance *i, struc
 			rc = on_secret(s, &packet, ret, err);
 			break;
 		case PACKET_ENDED:
-			note(s, packet.from, packet.text);
+			note(s, packet.from, packet.id, packet.text);
 			break;
 		default:
 			break;

@@ -40,6 +40,7 @@ vm_append()
 #	VM_EARLY, VM_LATE	shell scripts for the guest: before any of our boot scripts, and once its root is mounted. They are disks of
 #			their own, so they change no measurement
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
+#	VM_FORWARD	a port of this machine that leads to the guest's port 8444; none when empty
 #	VM_SECONDS	how long it may take
 #	VM_ICOUNT	not empty: one processor, and a clock that counts its instructions (4 ns each) and passes over waiting
 #	VM_QEMU		further options of QEMU
@@ -83,6 +84,7 @@ vm_launch()
 	# One line per connection, for the tests that count them.
 	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s 2>/dev/null\n' "$1" "${VM_PORT:-9}" >"$1/forward"
 	chmod +x "$1/forward"
+	vm_forward=${VM_FORWARD:+,hostfwd=tcp:127.0.0.1:$VM_FORWARD-:8444}
 	vm_cpu="-accel tcg,thread=multi -smp 2"
 	[ -z "${VM_ICOUNT:-}" ] || vm_cpu="-accel tcg,thread=single -icount shift=2,sleep=off -smp 1"
 	# shellcheck disable=SC2086 # drives and TPM are words
@@ -90,7 +92,7 @@ vm_launch()
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
 		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
 		$vm_drives $vm_tpm ${VM_QEMU:-} -device virtio-rng-pci \
-		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward" \
+		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward$vm_forward" \
 		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$1/net.pcap" \
 		>"$1/qemu.log" 2>&1 </dev/null
 	vm_status=$?

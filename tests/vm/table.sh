@@ -45,6 +45,7 @@ row_way()
 		row_source=$(sed -n 's/.*passphrase handed out, from \([a-z+]*\).*/\1/p' "$CASE_DIR/console.txt" | head -n 1)
 	fi
 	case $row_source in
+	push) row_way='by hand' ;;
 	recover | prompt | file | escrow) row_way='by hand' row_source=hand ;;
 	esac
 	[ -z "${CASE_BY_HAND:-}" ] || row_way='by hand'
