@@ -233,6 +233,15 @@ static void ended(const struct listener *l, const char *id, const char *why)
 	send_packet(&p);
 }
 
+/* An IPv4 client of a socket for both families, as people write it. */
+static void name_peer(const struct sockaddr_storage *from, socklen_t len, char out[static 64])
+{
+	if (getnameinfo((const struct sockaddr *)from, len, out, 64, NULL, 0, NI_NUMERICHOST) != 0)
+		strcpy(out, "?");
+	if (strncmp(out, "::ffff:", 7) == 0 && strchr(out, '.'))
+		memmove(out, out + 7, strlen(out + 7) + 1);
+}
+
 static void serve_one(struct listener *l)
 {
 	struct sockaddr_storage from = { 0 };
@@ -243,8 +252,7 @@ static void serve_one(struct listener *l)
 	if (fd < 0)
 		return; /* it went away again */
 	l->conn++;
-	if (getnameinfo((struct sockaddr *)&from, len, l->from, sizeof(l->from), NULL, 0, NI_NUMERICHOST) != 0)
-		strcpy(l->from, "?");
+	name_peer(&from, len, l->from);
 	if (!rate_allows(&l->rate, &from, PUSH_FAILURES, clock_ns())) {
 		close(fd);
 		ended(l, "push-rate", "too many connections that led to nothing; try again in a minute");

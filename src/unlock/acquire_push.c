@@ -107,8 +107,7 @@ static void open_pushed(struct run *run, struct push_source *src, const struct s
 	}
 	job->source_kind = "push";
 	free(job->source);
-	job->source = text_printf("operator %s%s%s%s", keysrc_push_who(src), job->fallback ? " (" : "",
-				  job->fallback ? err_message(job->fallback) : "", job->fallback ? ")" : "");
+	job->source = text_printf("operator %s%s", keysrc_push_who(src), job->for_push ? ", for no broker was reached" : "");
 	job_open(run, job, &offer);
 	keysrc_push_result(src, job->stage == JOB_FAILED ? job->err : NULL);
 }
