@@ -93,7 +93,7 @@ static void print_vtpm(const struct unlock_env *env, const struct foreign_token 
 	pcr_mask_text(k->pcrs, list, sizeof(list));
 	printf("[vtpm]\n");
 	if (k->has_bank)
-		printf("%sbank = %s\n", k->bank == PCR_SHA256 || k->bank == PCR_SHA384 ? "" : "; not a bank that cryptattest takes: ",
+		printf("%sbank = %s\n", k->bank == PCR_SHA256 || k->bank == PCR_SHA384 ? "" : "; only without sealed (interop-unsafe = yes): ",
 		       pcr_bank_name(k->bank));
 	if (k->pcrs)
 		printf("pcrs = %s\n", list);

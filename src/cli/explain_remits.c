@@ -15,6 +15,7 @@
 #include "unlock/boot_log.h"
 #include "unlock/exitcode.h"
 #include "unlock/predict_env.h"
+#include "unlock/rules.h"
 #include "wire/json.h"
 
 #define CCEL "sys/firmware/acpi/tables/data/CCEL"
@@ -83,7 +84,7 @@ static bool ccel_has_initrd(int root_fd)
 static bool covered_by_pcrs(struct cli *cli, struct remits *r)
 {
 	const struct unlock_env env = cli_env(cli);
-	const enum pcr_bank bank = r->c->vtpm.bank == CONF_BANK_SHA384 ? PCR_SHA384 : PCR_SHA256;
+	const enum pcr_bank bank = rules_bank(r->c);
 	_cleanup_boot_log_ struct boot_log log = { 0 };
 	uint32_t mask, explained = 0;
 	struct pcr_values live;

@@ -29,7 +29,7 @@ enum config_mode { MODE_KBS, MODE_VTPM, MODE_KBS_AND_VTPM, MODE_KBS_OR_VTPM, MOD
 enum config_phase { PHASE_INITRD, PHASE_SYSTEM };
 enum config_header { HEADER_STRICT, HEADER_COMPAT };
 enum config_integrity { CONF_INTEGRITY_ANY, CONF_INTEGRITY_NONE, CONF_INTEGRITY_HMAC_SHA256 };
-enum config_bank { CONF_BANK_SHA256, CONF_BANK_SHA384 };
+enum config_bank { CONF_BANK_SHA256, CONF_BANK_SHA384, CONF_BANK_SHA1 /* for keyslots of clevis alone */ };
 enum config_binding { BINDING_AUTO, BINDING_AZURE, BINDING_SVSM, BINDING_NONE };
 enum config_form { CONF_FORM_AUTO, CONF_FORM_RAW, CONF_FORM_DOCUMENT };
 

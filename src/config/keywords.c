@@ -19,7 +19,7 @@ static const char *const headers[] = { "strict", "compat", NULL };
 static const char *const integrities[] = { "any", "none", "hmac-sha256", NULL };
 static const char *const forms[] = { "auto", "raw", "document", NULL };
 static const char *const sector_sizes[] = { "512", "4096", NULL };
-static const char *const banks[] = { "sha256", "sha384", NULL };
+static const char *const banks[] = { "sha256", "sha384", "sha1", NULL };
 static const char *const bindings[] = { "auto", "azure", "svsm", "none", NULL };
 
 #define NV_FIRST 0x01800000 /* the range that the TCG leaves to the owner */
@@ -83,8 +83,9 @@ const struct keyword config_keywords[] = {
 	    .allowed = "rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p521, auto",
 	    .doc = "Ephemeral key that the broker encrypts to. auto: RSA when it is ready in time, else P-256."),
 
-	VTPM("bank", KW_ENUM, bank, .def = "sha256", .values = banks, .allowed = "sha256, sha384",
-	     .doc = "Bank of the PCRs that a sealed secret depends on."),
+	VTPM("bank", KW_ENUM, bank, .def = "sha256", .values = banks, .allowed = "sha256, sha384, sha1",
+	     .doc = "Bank of the PCRs that a sealed secret depends on. sha1, whose collisions can be made, is for keyslots of clevis alone "
+		    "(interop-unsafe = yes, no sealed): its default where none is given."),
 	VTPM("pcrs", KW_PCRS, pcrs, .max = 15, .allowed = "PCR numbers 0 to 15, such as 4 7 9",
 	     .doc = "PCRs whose values at sealing time are demanded again. The cap register is demanded at zero besides, always. Needed by "
 		    "every mode that uses the vTPM, unless signer is set. With profile = cvm these and signed-pcrs together must hold 4, 9 or "

@@ -241,6 +241,9 @@ static int check_mode(const struct config *c, const struct config_section *s, co
 				     "systemd-cryptenroll and clevis open without our audit and cap: only with interop-unsafe = yes; "
 				     "`cryptattest enroll --from` takes them over", v->name);
 	}
+	if (v->sealed && c->vtpm.bank == CONF_BANK_SHA1)
+		return config_fail(vtpm_section(c), "bank", 0, err,
+				   "bank = sha1 is for what clevis bound, with interop-unsafe = yes and without sealed: collisions of SHA-1 can be made");
 	if (!c->vtpm.pcrs && !c->vtpm.signer)
 		return config_fail(vtpm_section(c), NULL, 0, err, "[vtpm] has neither pcrs nor signer: a secret sealed without PCRs opens for any system");
 	/* The broker's secret and the sealed one open keyslots of their own. */

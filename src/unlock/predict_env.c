@@ -2,6 +2,7 @@
 #include "unlock/predict_env.h"
 
 #include "base/log.h"
+#include "unlock/rules.h"
 
 #define TPM_WAIT_MS 5000
 
@@ -26,7 +27,7 @@ int predict_live(const struct unlock_env *env, enum pcr_bank bank, uint32_t mask
 int predict_here(const struct unlock_env *env, const struct predict_input *next, uint32_t mask, struct prediction *ret, struct err **err)
 {
 	const struct config_vtpm *t = &env->config->vtpm;
-	const enum pcr_bank bank = t->bank == CONF_BANK_SHA384 ? PCR_SHA384 : PCR_SHA256;
+	const enum pcr_bank bank = rules_bank(env->config);
 	_cleanup_boot_log_ struct boot_log log = { 0 };
 	_cleanup_err_ struct err *no_log = NULL, *no_tpm = NULL;
 	struct pcr_values live;

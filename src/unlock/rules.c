@@ -40,11 +40,18 @@ static int load_signatures(const char *const *paths, int root_fd, struct rules *
 	return 0;
 }
 
+enum pcr_bank rules_bank(const struct config *c)
+{
+	static const enum pcr_bank banks[] = { [CONF_BANK_SHA256] = PCR_SHA256, [CONF_BANK_SHA384] = PCR_SHA384, [CONF_BANK_SHA1] = PCR_SHA1 };
+
+	return banks[c->vtpm.bank];
+}
+
 int rules_load(const struct config *c, int root_fd, bool pin, struct rules *ret, struct err **err)
 {
 	const struct config_vtpm *t = &c->vtpm;
 
-	*ret = (struct rules){ .vtpm = { .bank = t->bank == CONF_BANK_SHA384 ? PCR_SHA384 : PCR_SHA256,
+	*ret = (struct rules){ .vtpm = { .bank = rules_bank(c),
 					 .pcrs = t->pcrs,
 					 .cap_pcr = (unsigned int)t->cap_pcr,
 					 .signer_pem = t->signer_pem,

@@ -13,6 +13,7 @@ struct rules {
 	char *texts[RULES_SIGNATURES_MAX + 1];
 };
 
+enum pcr_bank rules_bank(const struct config *c);
 /* Files that are not there are passed over; one that cannot be read is ERR_TPM "pcr-signature". pin: of the volume. */
 int rules_load(const struct config *c, int root_fd, bool pin, struct rules *ret, struct err **err);
 /* Before sealing on a confidential VM: where PCR 7 alone is to say what loader the firmware starts, Secure Boot is on. ERR_CONFIG

@@ -77,10 +77,18 @@ static int check_pcrs(const struct foreign_token *k, const struct vtpm_rules *r,
 {
 	char has[3 * PCR_COUNT + 1], wanted[3 * PCR_COUNT + 1];
 
-	if (!k->pcrs && !k->signer_pem)
-		return weaker(err, "sealed without PCRs: the secret opens for any system on this machine");
-	if (k->has_bank && k->bank != r->bank)
-		return weaker(err, "sealed over another PCR bank than the configuration's");
+	if (!k->pcrs && !k->signer_pem) {
+		err_set(err, ERR_TPM, "foreign-policy", "sealed without PCRs (clevis: tpm2 '{}'): the secret opens for any system on this machine");
+		return err_hint(err, "with a passphrase: cryptattest enroll VOLUME --source=vtpm; or bind it to PCRs: clevis luks bind -d DEVICE tpm2 "
+				     "'{\"pcr_bank\":\"sha256\",\"pcr_ids\":\"7\"}'");
+	}
+	if (k->has_bank && k->bank != r->bank) {
+		err_set(err, ERR_TPM, "foreign-policy", "sealed over another PCR bank than the configuration's: %s, not %s", pcr_bank_name(k->bank),
+			pcr_bank_name(r->bank));
+		return k->bank == PCR_SHA1 ? err_hint(err, "sha1 is what clevis takes when it is told no pcr_bank: bank = sha1 in [vtpm] opens it, "
+							   "`cryptattest enroll VOLUME --from=clevis` makes a better one of it") :
+					     err_hint(err, "bank = %s in [vtpm], or seal it over the other", pcr_bank_name(k->bank));
+	}
 	if ((k->pcrs & r->pcrs) == r->pcrs)
 		return 0;
 	pcr_mask_text(k->pcrs, has, sizeof(has));

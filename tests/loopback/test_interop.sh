@@ -185,7 +185,20 @@ if with_clevis; then
 		clevis_bind tpm2 '{"pcr_ids":"7"}'
 		conf 7 "$unsafe"
 		unlock
-		check "clevis: bank sha1: refused" refused 8 foreign-policy "another PCR bank"
+		check "clevis: bank sha1: refused" refused 8 foreign-policy "another PCR bank than the configuration's: sha1, not sha256"
+		check "clevis: bank sha1: ... and what to do" grep -q "bank = sha1 in \[vtpm\] opens it" err
+		vtpm='bank = sha1\n'
+		conf 7 "$unsafe"
+		unlock
+		check "clevis: what it binds by default, bank = sha1 in the configuration: opens" opened clevis
+		rm -f root/mapper/root
+		conf 7 "$sealed"
+		unlock
+		check "clevis: bank = sha1 is not for sealed files of ours" refused 2 config-invalid "is for what clevis bound"
+		vtpm=
+		conf 7 "$unsafe"
+		agent enroll root --from=clevis
+		check "clevis: bank sha1: --from says that it is for keyslots of clevis alone" grep -q "^; only without sealed (interop-unsafe = yes): bank = sha1" out
 		conf 7 "$sealed"
 		agent enroll root --from=clevis --source=vtpm
 		check "clevis: bank sha1: taken over" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]'
@@ -197,6 +210,7 @@ if with_clevis; then
 	conf 7 "$unsafe"
 	unlock
 	check "clevis: no PCRs: refused" refused 8 foreign-policy "opens for any system"
+	check "clevis: no PCRs: ... and what to do" grep -q "with a passphrase: cryptattest enroll VOLUME --source=vtpm; or bind it to PCRs: clevis luks bind" err
 	fresh
 	clevis_bind sss '{"t":1,"pins":{"tpm2":{"pcr_bank":"sha256","pcr_ids":"7"}}}'
 	conf 7 "$unsafe"
