@@ -98,6 +98,15 @@ dracut_images_good()
 	statement "a second image" build second --reproducible --omit 'qemu-net ifcfg'
 	statement "is the first, byte by byte" cmp "$TREE/tmp/first" "$TREE/tmp/second"
 
+	# The trees have no LVM: a stand-in for its program is enough for dracut's module.
+	printf '#!/bin/sh\n' >"$TREE/usr/sbin/lvm"
+	chmod 755 "$TREE/usr/sbin/lvm"
+	statement "an image with LVM" build lvm --modules 'base lvm cryptattest'
+	rm "$TREE/usr/sbin/lvm"
+	statement "has dracut's module for it" modules lvm lvm
+	unpack lvm
+	statement "keeps LVM to our volumes" grep -Fq 'global_filter = [ "a|^/dev/mapper/root$|", "r|.*|" ]' "$TREE/tmp/unpacked/etc/lvm/lvmlocal.conf"
+
 	config "$agent$kbs${root}secret = main:default/test/root"
 	statement "an image for a volume that a broker opens" build kbs
 	statement "has a network program" modules kbs '(systemd-networkd|network-manager|network-legacy)'
