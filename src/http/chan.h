@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
  * Whole frames over the SOCK_SEQPACKET pair, for both ends: 64 KiB packets (frame.h), never blocking past the deadline, woken
- * by a second descriptor. No meaning is looked at here. http/ only.
+ * by a second descriptor. No meaning is looked at here. http/ and push/ only.
  */
 #ifndef CRYPTATTEST_HTTP_CHAN_H
 #define CRYPTATTEST_HTTP_CHAN_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* The child's side of transport.h: gives up everything it has, then serves one order after the other. http/ only. */
+/* The child's side of transport.h: gives up everything it has, then serves one order after the other. http/ and push/ only. */
 #ifndef CRYPTATTEST_HTTP_CHILD_H
 #define CRYPTATTEST_HTTP_CHILD_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* What the transport child gives up before its first packet (contracts.md 3). http/ only. */
+/* What the transport child gives up before its first packet (contracts.md 3). http/ and push/ only. */
 #ifndef CRYPTATTEST_HTTP_CONFINE_H
 #define CRYPTATTEST_HTTP_CONFINE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /*
  * The framed protocol between the agent and its transport child (contracts.md 3): u8 type, u8 0, u16be sequence, then fields
- * {u16be tag, u32be length, bytes}. Pure functions over bytes; chan.h moves them. http/ only.
+ * {u16be tag, u32be length, bytes}. Pure functions over bytes; chan.h moves them. http/ and push/ only.
  *
  * A message travels in packets of exactly 64 KiB, the last one shorter; a message that would end on a packet's border gets
  * an empty PAD field, so the receiver always knows the end. 2 MiB in all.

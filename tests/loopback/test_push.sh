@@ -18,7 +18,7 @@ mkdir -p "$root/etc" "$root/run" "$root/tee" "$root/proc/sys/kernel/random"
 echo 11111111-2222-4333-8444-555555555599 >"$root/proc/sys/kernel/random/boot_id"
 echo snp >"$root/tee/kind"
 echo "$pki" >"$root/tee/pki-dir"
-plan 61
+plan 67
 
 # volume NAME [OPTION...]: an image with a passphrase of 32 random bytes, and its document
 volume() {
@@ -81,12 +81,12 @@ ended() {
 push() {
 	want=$1
 	shift
-	key=$tmp/operator.key policy=$tmp/policy document=$tmp/root.doc resource=default/vm/root
+	key=$tmp/operator.key policy=$tmp/policy document=$tmp/root.doc resource=default/vm/root host=127.0.0.1
 	for word; do
 		eval "${word%%=*}=\${word#*=}"
 	done
 	"$kbsd" push --key "$key" --policy "$policy" --document "$document" --resource "$resource" \
-		--test-root "$pki/roots.pem" --timeout 10s "127.0.0.1:$port" >"$tmp/pushed" 2>&1
+		--test-root "$pki/roots.pem" --timeout 10s "$host:$port" >"$tmp/pushed" 2>&1
 	got=$?
 	[ $got = "$want" ] || { echo "exit $got, wanted $want"; cat "$tmp/pushed"; return 1; }
 }
@@ -266,6 +266,28 @@ printf '{"version":1,"boot_id":"%s","result":"failed","exit":4,"cap":"none","vol
 	"$(cat "$root/proc/sys/kernel/random/boot_id")" "$uuid" >"$root/run/cryptattest/status.json"
 sed 's/^deadline.*/deadline = 4s/' "$root/broker" >"$root/refused"
 check "after a refusal in this boot nobody is waited for" eval '"$agent" unlock root --config /refused 2>"$tmp/err"; [ $? = 5 ] && ! says "for an operator"'
+
+# --- IPv6, and every address
+if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
+	sed 's/^listen.*/listen = [::1]:0/' "$root/conf" >"$root/six"
+	machine unlock root --config /six
+	check "over IPv6" push 0 "host=[::1]"
+	check "opens as well" ended 0
+	"$agent" lock root --config /six 2>"$tmp/err"
+else
+	check "no IPv6 here # SKIP" true
+	check "no IPv6 here # SKIP" true
+fi
+sed 's/^listen.*/listen = 0/' "$root/conf" >"$root/any"
+machine unlock root --config /any
+check "at any address, by IPv4" push 0
+check "opens as well" ended 0
+check "the client is named" says " at 127.0.0.1"
+"$agent" lock root --config /any 2>"$tmp/err"
+check "key asks an operator as well" eval '"$agent" unlock --prepare root --config /conf 2>"$tmp/err"; { : >"$tmp/err"; "$agent" key root --config /conf 2>"$tmp/err"; } | cat >"$tmp/given" &
+	wait_for "grep -q \"for an operator\" $tmp/err"
+	port=$(sed -n "s/.*for an operator at .* port \([0-9]*\) .*/\1/p" "$tmp/err" | head -1)
+	push 0 && wait $! && cmp "$tmp/given" "$tmp/root.pass"'
 
 # --- what is said before
 check "explain says who may push" sh -c "'$agent' explain root --config /conf 2>&1 | grep -q 'an operator is waited for' &&

@@ -45,8 +45,17 @@ case_push()
 	operator_ended 0 'allowed by .*, covers kernel\+initrd\+cmdline'
 	expect_root
 	expect_opened root push
+	expect_console 'no broker was reached'
 	expect_clean
-	# The host boots it with another command line: the image is the owner's, and so is the disk.
+	# An image that knows no broker, so that the network is brought up for the operator alone. The host boots it with another command line.
+	{
+		printf '[agent]\non-failure = poweroff\ndeadline = 60s\n'
+		cat "$CASE_DIR/push.conf"
+		printf 'window = 40s\n[volume root]\ndevice = UUID=%s\nsecret = push\n' "$VM_UUID_ROOT"
+		"$VM_BUILD/cryptattest" document "$VM_WORK/root.img" --name root --key-file "$VM_WORK/root.key" --pins
+	} >"$VM_WORK/push-only.conf"
+	with_config push-only.conf
+	machine 6.12 initrd
 	boot_into stranger
 	operator "$(rule snp default/test/root)"
 	machine 6.12 initrd -- init=/bin/sh
