@@ -161,8 +161,10 @@ static int on_secret(struct push_source *s, const struct push_packet *secret, st
 	__attribute__((cleanup(push_secret_clear))) struct push_secret msg = { 0 };
 	_cleanup_err_ struct err *why = NULL;
 
-	if (!s->shown.valid || s->shown.conn != secret->conn)
-		return 0;
+	if (!s->shown.valid || s->shown.conn != secret->conn) {
+		err_set(&why, ERR_INTEGRITY, "push-secret", "a document without evidence before it");
+		return answer_result(s, secret->conn, why, err);
+	}
 	s->shown.valid = false; /* one document for one showing */
 	if (push_secret_parse(secret->data.data, secret->data.len, &msg, &why) == 0 &&
 	    push_secret_open(&msg, s->shown.operator, s->shown.report_data, s->shown.key, ret, &why) == 0)

@@ -202,7 +202,7 @@ static int secret(struct listener *l, struct push_conn *c, struct err **err)
 	return rc;
 }
 
-/* 1: to the end; 0: ended with an answer after the hello; -1: it led to nothing. */
+/* Not negative: whoever it was has the key and was answered. */
 static int converse(struct listener *l, int fd, struct err **err)
 {
 	struct deadline d = deadline_in_ms(PUSH_HANDSHAKE_MS);
@@ -258,7 +258,7 @@ static void serve_one(struct listener *l)
 		ended(l, "push-rate", "too many connections that led to nothing; try again in a minute");
 		return;
 	}
-	if (converse(l, fd, &e) == 0)
+	if (converse(l, fd, &e) >= 0)
 		return;
 	rate_failed(&l->rate, &from, clock_ns());
 	ended(l, err_id(e), err_message(e));

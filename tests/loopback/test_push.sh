@@ -146,6 +146,20 @@ check "the document comes on standard input" sh -c "'$kbsd' push --key '$tmp/ope
 check "and serves as well" ended 0
 "$agent" lock root --config /conf 2>"$tmp/err"
 
+# --- meanwhile, slow clients of another machine
+(
+	CRYPTATTEST_TEST_ROOT=$tmp/slow-root
+	cp -a "$root" "$CRYPTATTEST_TEST_ROOT"
+	"$agent" unlock root --config /conf >"$tmp/slow-out" 2>"$tmp/slow-err" &
+	waiting=$!
+	trap 'kill $waiting 2>/dev/null' EXIT
+	wait_for "grep -q 'for an operator' $tmp/slow-err"
+	port=$(sed -n 's/.*for an operator at .* port \([0-9]*\) .*/\1/p' "$tmp/slow-err" | head -1)
+	"$peer" slow "$port" >"$tmp/slow"
+	"$peer" drip "$tmp/operator.key" "$port" >"$tmp/drip"
+) &
+slow=$!
+
 # --- who is let in, and what the operator believes: one machine that goes on waiting
 machine unlock root --config /conf
 check "another key: the machine refuses" push 4 "key=$tmp/stranger.key"
@@ -209,13 +223,12 @@ for child in $(cat "/proc/$machine/task/$machine/children"); do
 done
 check "the listener has no capabilities and gets no new ones" eval \
 	'grep -q "^CapEff:.*0000000000000000$" "/proc/$listener/status" && grep -q "^NoNewPrivs:.*1" "/proc/$listener/status"'
-"$peer" slow "$port" >"$tmp/slow"
+wait $slow
 ms=$(sed -n 's/cut after \([0-9]*\) ms/\1/p' "$tmp/slow")
 check "a client of a byte a second is cut ($ms ms)" [ "${ms:-0}" -ge 3000 -a "${ms:-99999}" -le 9000 ]
-"$peer" drip "$tmp/operator.key" "$port" >"$tmp/slow"
-ms=$(sed -n 's/cut after \([0-9]*\) ms/\1/p' "$tmp/slow")
+ms=$(sed -n 's/cut after \([0-9]*\) ms/\1/p' "$tmp/drip")
 check "so is a document of a byte a second ($ms ms)" [ "${ms:-0}" -ge 7000 -a "${ms:-99999}" -le 14000 ]
-for i in 1 2 3; do
+for _ in 1 2 3 4 5; do
 	push 4 "key=$tmp/stranger.key"
 done
 check "five failures within a minute: hung up on" push 5
