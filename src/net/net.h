@@ -38,4 +38,10 @@ int net_wait_gain(const struct net_facts *old, struct deadline d, bool *ret_gain
 /* What is missing first: "no link", "no address", "no IPv4 route"...; "" when all is there. */
 const char *net_missing(const struct net_facts *f, enum net_family family);
 
+/* Name servers of networks without DHCP: routers announce them (RFC 8106), the kernel passes that on, and where nobody else listens
+ * (initramfs-tools) a broker's name would never be found. Open before the links are up; the descriptor is the caller's. */
+int net_rdnss_open(struct err **err);
+/* Writes what was announced since to etc/resolv.conf, unless that names a server already. ERR_INTERNAL. */
+int net_rdnss_write(int fd, int root_fd, struct err **err);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -61,6 +62,8 @@ void collector_clear(struct collector *c)
 		init_data_clear(c->init_data);
 	free(c->init_data);
 	free(c->init_data_text);
+	if (c->hears_routers)
+		close(c->rdnss_fd);
 	*c = (struct collector){ 0 };
 }
 
@@ -210,6 +213,27 @@ static int say_missing(const char *what, struct err **err)
 	return err_set(err, ERR_UNREACHABLE, "net-route", "the network has %s", what);
 }
 
+/* In the initramfs, for a broker that has a name: nobody else there may be listening when the links come up. */
+static void hear_routers(struct collector *c)
+{
+	_cleanup_err_ struct err *err = NULL;
+
+	if (c->hears_routers || !c->needs_network || c->family != NET_ANY || !facts_in_initrd(c->env))
+		return;
+	c->rdnss_fd = net_rdnss_open(&err);
+	c->hears_routers = c->rdnss_fd >= 0;
+	if (err)
+		log_debug("network: %s", err_message(err));
+}
+
+static void note_name_servers(const struct collector *c)
+{
+	_cleanup_err_ struct err *err = NULL;
+
+	if (c->hears_routers && net_rdnss_write(c->rdnss_fd, c->env->root_fd, &err) < 0)
+		log_warning("network: %s", err_message(err));
+}
+
 static int wait_route(void *ctx, struct deadline d, struct err **err)
 {
 	struct collector *c = ctx;
@@ -219,6 +243,7 @@ static int wait_route(void *ctx, struct deadline d, struct err **err)
 		return 0;
 	if (net_wait_route(c->family, d, &c->net, err) < 0)
 		return -1;
+	note_name_servers(c);
 	what = net_missing(&c->net, c->family);
 	return *what ? say_missing(what, err) : 0;
 }
@@ -289,6 +314,7 @@ int source_open_kbs(const struct unlock_env *env, const struct config_kbs *kbs, 
 	};
 
 	look_at_urls(c, kbs);
+	hear_routers(c);
 	if (kbs_protocol_by_name(kbs->min_protocol, &p.source.min_protocol, err) < 0)
 		return -1;
 	/* 0.1.x means RSA1_5; asking for it is the switch (architecture.md 4 "KBS protocol"). */

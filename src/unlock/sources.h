@@ -21,6 +21,8 @@ struct collector {
 	bool needs_network;	 /* the broker is not on this machine */
 	enum net_family family;	 /* of the broker's address, as far as its URLs tell */
 	struct net_facts net;	 /* as the last attempt found it */
+	bool hears_routers;	 /* name servers are wanted from whoever announces some */
+	int rdnss_fd;
 };
 
 /* Which TEE, and the init-data text when it is used. ERR_NOEVIDENCE, ERR_INTEGRITY, ERR_CONFIG. */

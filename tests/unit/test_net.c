@@ -7,12 +7,18 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fileio.h"
+#include "net/rdnss.h"
 #include "net/rtnl.h"
 #include "tests/lib/mutate.h"
 #include "tests/unit/netlink_message.h"
@@ -181,13 +187,117 @@ static void missing(void **state)
 	assert_string_equal(net_missing(&f, NET_IPV4), "");
 }
 
-/* ---- resolver ---- */
+/* A router advertisement's option as the kernel passes it on: type 25, length, two reserved, lifetime, addresses. */
+static void advertise(struct message *m, uint32_t lifetime, const char *const *addresses)
+{
+	struct nduseroptmsg h = { .nduseropt_family = AF_INET6, .nduseropt_ifindex = 1, .nduseropt_icmp_type = 134 };
+	uint8_t option[8 + 4 * 16] = { 25, 1 };
+	size_t len = 8;
+
+	lifetime = htonl(lifetime);
+	memcpy(option + 4, &lifetime, 4);
+	for (; *addresses; addresses++, len += 16)
+		assert_int_equal(inet_pton(AF_INET6, *addresses, option + len), 1);
+	option[1] = (uint8_t)(len / 8);
+	h.nduseropt_opts_len = (unsigned short)len;
+	begin(m, RTM_NEWNDUSEROPT, 0, 0, &h, sizeof(h));
+	memcpy(m->data + m->len, option, len);
+	m->len += len;
+	end(m);
+}
+
+static void name_servers(void **state)
+{
+	struct rdnss list[RDNSS_MAX];
+	struct message m;
+	char text[64];
+	size_t n;
+
+	advertise(&m, 600, (const char *const[]){ "2001:db8::1", "fe80::1", NULL });
+	n = rdnss_digest(m.data, m.len, list, 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(inet_ntop(AF_INET6, &list[0].address, text, sizeof(text)), "2001:db8::1");
+	assert_int_equal(list[1].link, 1);
+	/* Said twice, there once; taken back; not more than are asked; nonsense is none. */
+	assert_int_equal(rdnss_digest(m.data, m.len, list, n), 2);
+	advertise(&m, 0, (const char *const[]){ "2001:db8::1", NULL });
+	assert_int_equal(rdnss_digest(m.data, m.len, list, n), 1);
+	assert_string_equal(inet_ntop(AF_INET6, &list[0].address, text, sizeof(text)), "fe80::1");
+	advertise(&m, 600, (const char *const[]){ "2001:db8::1", "2001:db8::2", "2001:db8::3", NULL });
+	assert_int_equal(rdnss_digest(m.data, m.len, list, 1), RDNSS_MAX);
+	advertise(&m, 600, (const char *const[]){ "::", "ff02::1", NULL });
+	assert_int_equal(rdnss_digest(m.data, m.len, list, 0), 0);
+	advertise(&m, 600, (const char *const[]){ NULL });
+	assert_int_equal(rdnss_digest(m.data, m.len, list, 0), 0);
+}
+
+static void no_crash_rdnss(const uint8_t *data, size_t len, const char *what, void *ctx)
+{
+	struct rdnss list[RDNSS_MAX];
+
+	assert_true(rdnss_digest(data, len, list, 0) <= RDNSS_MAX);
+}
+
+static void name_servers_mutated(void **state)
+{
+	struct message m;
+
+	advertise(&m, 600, (const char *const[]){ "2001:db8::1", "2001:db8::2", NULL });
+	mutate_truncations(m.data, m.len, 1, no_crash_rdnss, NULL);
+	mutate_bit_flips(m.data, 0, m.len, m.len, no_crash_rdnss, NULL);
+}
+
+static char *resolv_conf(int root)
+{
+	char *text = NULL;
+	size_t len;
+
+	return file_read(root, "etc/resolv.conf", 4096, ERR_INTERNAL, &text, &len, NULL) == 0 ? text : NULL;
+}
+
+/* The kernel's part is played by a socket pair: a datagram without a sender is the kernel's. */
+static void resolv_conf_written(void **state)
+{
+	char folder[] = "/tmp/test_net.XXXXXX";
+	struct message m;
+	int pair[2], root;
+	char *text;
+
+	assert_non_null(mkdtemp(folder));
+	root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(root >= 0 && mkdirat(root, "etc", 0755) == 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	/* Nothing was said: no file. */
+	assert_int_equal(net_rdnss_write(pair[0], root, NULL), 0);
+	assert_null(resolv_conf(root));
+	advertise(&m, 600, (const char *const[]){ "2001:db8::1", "fe80::1", NULL });
+	assert_int_equal(send(pair[1], m.data, m.len, 0), m.len);
+	assert_int_equal(net_rdnss_write(pair[0], root, NULL), 0);
+	text = resolv_conf(root);
+	assert_string_equal(text, "nameserver 2001:db8::1\nnameserver fe80::1%lo\n");
+	free(text);
+	/* One that is there is left alone. */
+	advertise(&m, 600, (const char *const[]){ "2001:db8::2", NULL });
+	assert_int_equal(send(pair[1], m.data, m.len, 0), m.len);
+	assert_int_equal(net_rdnss_write(pair[0], root, NULL), 0);
+	text = resolv_conf(root);
+	assert_null(strstr(text, "2001:db8::2"));
+	free(text);
+	unlinkat(root, "etc/resolv.conf", 0);
+	unlinkat(root, "etc", AT_REMOVEDIR);
+	rmdir(folder);
+	close(root);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links),	    cmocka_unit_test(addresses), cmocka_unit_test(routes),
 		cmocka_unit_test(control_messages), cmocka_unit_test(mutations), cmocka_unit_test(missing),
+		cmocka_unit_test(name_servers), cmocka_unit_test(name_servers_mutated), cmocka_unit_test(resolv_conf_written),
 	};
 
 	return cmocka_run_group_tests_name("net", tests, NULL, NULL);
