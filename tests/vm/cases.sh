@@ -4,7 +4,7 @@
 
 # vtpm-fallback takes three boots. tests/demo.sh is "success" and "wrong-measurement" once more.
 VM_CASES="stock vtpm-fallback two-volumes other-server server-down null-cipher tdx kernel-6.1"
-VM_CASES_FULL="success wrong-measurement foreign-root null-keyslot on-failure-continue no-evidence broken-config two-links agent-killed
+VM_CASES_FULL="success wrong-measurement foreign-root null-keyslot on-failure-continue no-evidence broken-config agent-killed
 	preflight root-by-uuid duplicate-uuid packaged data-volume"
 
 # No cryptattest at all: if this fails, look at the machine and not at the program. The disk is that of null-cipher below, and Debian's own
@@ -255,21 +255,6 @@ case_broken_config()
 	expect_console 'cryptattest: unlock ended with status 2'
 	expect_console 'reboot: Restarting system'
 	expect_no_packet
-}
-
-# Two network links; nobody is on the other side of the first.
-case_two_links()
-{
-	title "$1" "two links, one of them dead: opened through the other" || return 0
-	tee snp
-	machine 6.12 initrd-6.12
-	server "$(rule snp default/test/root)"
-	VM_QEMU="-netdev hubport,id=dead,hubid=1 -device virtio-net-pci,netdev=dead,romfile="
-	launch root.img
-	expect_root
-	expect_opened root kbs
-	expect_clean
-	[ "$(grep -c '^link: e' "$CASE_DIR/console.txt")" = 2 ] || fail "the guest has not two links"
 }
 
 # The out-of-memory killer, say: nobody else gets a turn.

@@ -215,10 +215,12 @@ expect_exit()
 	expect_console 'reboot: Power down'
 }
 
-# Links are down as they were, and nothing of the boot scripts is left.
+# Links are down as they were, without addresses and routes, and nothing of the boot scripts is left.
 expect_clean()
 {
-	expect_no_console '^link: e[^ ]* 0x[0-9a-f]*[13579bdf]$'
+	expect_no_console '^link: [^l][^ ]* 0x[0-9a-f]*[13579bdf]$'
+	expect_no_console '^address: ([013-9a-f]|2[^7]|1[^2]|12[^7])'
+	expect_no_console '^route: '
 	expect_no_console '^net-.*\.conf'
 }
 

@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 # Boots of guests under QEMU's own processor emulation: no KVM, no root, no change to the disk images. Sourced.
 
+. "$VM_SRC/tests/vm/net.sh"
+
 # What an SNP machine's firmware measures at launch where kernel, initrd and command line are part of the image (QEMU's kernel-hashes=on):
 # one digest over the three. Here it is computed by the launcher and told to the emulated processor.
 # vm_measure KERNEL INITRD COMMAND-LINE: 96 hexadecimal digits.
@@ -39,8 +41,9 @@ vm_append()
 #	VM_TEE		what the emulated processor says of itself (tests/vm/tee.sh); not measured; none when empty
 #	VM_EARLY, VM_LATE	shell scripts for the guest: before any of our boot scripts, and once its root is mounted. They are disks of
 #			their own, so they change no measurement
-#	VM_PORT		the key broker's port on this machine. The guest's network ends there (restrict=on)
+#	VM_PORT		the key broker's port on this machine. The guest's network ends there
 #	VM_FORWARD	a port of this machine that leads to the guest's port 8444; none when empty
+#	VM_NET, VM_WIRE	which network, and what is wrong with its cable (tests/vm/net.sh)
 #	VM_SECONDS	how long it may take
 #	VM_ICOUNT	not empty: one processor, and a clock that counts its instructions (4 ns each) and passes over waiting
 #	VM_QEMU		further options of QEMU
@@ -81,21 +84,18 @@ vm_launch()
 		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=0,readonly=on,file=$VM_OVMF/OVMF_CODE_4M.fd"
 		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=1,snapshot=on,file=$VM_OVMF/OVMF_VARS_4M.fd"
 	fi
-	# One line per connection, for the tests that count them.
-	printf '#!/bin/sh\necho connection >>%s/connections\nexec socat - TCP:127.0.0.1:%s 2>/dev/null\n' "$1" "${VM_PORT:-9}" >"$1/forward"
-	chmod +x "$1/forward"
-	vm_forward=${VM_FORWARD:+,hostfwd=tcp:127.0.0.1:$VM_FORWARD-:8444}
+	vm_forward "$1"
+	vm_network "$1" || return 1
 	vm_cpu="-accel tcg,thread=multi -smp 2"
 	[ -z "${VM_ICOUNT:-}" ] || vm_cpu="-accel tcg,thread=single -icount shift=2,sleep=off -smp 1"
-	# shellcheck disable=SC2086 # drives and TPM are words
-	timeout --kill-after=5 "${VM_SECONDS:-120}" qemu-system-x86_64 -machine q35 $vm_cpu -cpu max -m 768 \
+	# shellcheck disable=SC2086 # drives, TPM and networks are words
+	timeout --kill-after=5 "${VM_SECONDS:-120}" $vm_net_in qemu-system-x86_64 -machine q35 $vm_cpu -cpu max -m 768 \
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
 		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
-		$vm_drives $vm_tpm ${VM_QEMU:-} -device virtio-rng-pci \
-		-netdev "user,id=n0,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward$vm_forward" \
-		-device virtio-net-pci,netdev=n0,romfile= -object "filter-dump,id=dump,netdev=n0,file=$1/net.pcap" \
+		$vm_drives $vm_tpm ${VM_QEMU:-} -device virtio-rng-pci $vm_net_options \
 		>"$1/qemu.log" 2>&1 </dev/null
 	vm_status=$?
+	vm_network_end
 	rm -f "$1/initrd.launched"
 	[ -z "$vm_tpm" ] || vm_tpm_stop "$1"
 	# ttyS0 has carriage returns, and the firmware leaves terminal codes.

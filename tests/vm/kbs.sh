@@ -73,3 +73,31 @@ vm_kbs_policy()
 	"$VM_BUILD/cryptattest-kbs" policy check "$2" || vm_fail "the policy is not accepted"
 	install -m 600 -o "$(stat -c %u "$1")" -g "$(stat -c %g "$1")" "$2" "$1/policy.conf"
 }
+
+# vm_dated_certificate DIR FROM TO: another certificate for the same key, signed by itself, with these dates (YYYYMMDDhhmmssZ).
+vm_dated_certificate()
+{
+	mkdir "$1.ca" && : >"$1.ca/index" && echo 01 >"$1.ca/serial" || return 1
+	cat >"$1.ca/conf" <<-END
+	[ca]
+	default_ca = test
+	[test]
+	database = $1.ca/index
+	serial = $1.ca/serial
+	new_certs_dir = $1.ca
+	default_md = sha256
+	policy = any
+	x509_extensions = server
+	[any]
+	commonName = supplied
+	[server]
+	subjectAltName = IP:${VM_NET_SERVER%:*}
+	basicConstraints = critical,CA:TRUE
+	[req]
+	distinguished_name = name
+	[name]
+	END
+	openssl req -new -config "$1.ca/conf" -key "$1/server.key" -subj /CN=test -out "$1.ca/request" &&
+		openssl ca -batch -notext -selfsign -config "$1.ca/conf" -keyfile "$1/server.key" -in "$1.ca/request" -startdate "$2" -enddate "$3" \
+			-out "$1.ca/cert" && cat "$1.ca/cert" >"$1/server.crt"
+}

@@ -19,7 +19,7 @@ vm_build()
 		cd "$VM_SRC" && { [ -x configure ] || ./autogen.sh; } && mkdir -p "$VM_BUILD" && cd "$VM_BUILD" &&
 			{ [ -e config.status ] || "$VM_SRC/configure" -q --prefix=/usr --sysconfdir=/etc; } &&
 			make -s -j "$(nproc)" all &&
-			make -s -j "$(nproc)" tests/tools/cryptattest-testpki tests/headers/mkheader tests/emul/tee_signer \
+			make -s -j "$(nproc)" tests/tools/cryptattest-testpki tests/headers/mkheader tests/emul/tee_signer tests/emul/wire \
 				tests/emul/cuse_sev_guest tests/loopback/killat
 	)
 }

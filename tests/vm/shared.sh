@@ -42,6 +42,9 @@ vm_prepare()
 	case " $* " in
 	*' dracut-'* | *' data-volume'*) vm_prepare_dracut_images "$@" ;;
 	esac
+	case " $* " in
+	*' bond '* | *' vlan '*) printf 'bonding max_bonds=0\n8021q\n' >>"$VM_ROOT/etc/initramfs-tools/modules" ;;
+	esac
 	vm_prepare_image 6.12 "$VM_WORK/test.conf"
 }
 
@@ -75,6 +78,9 @@ vm_prepare_configs()
 {
 	vm_config "$VM_WORK/kbs-main.client" default/test/root >"$VM_WORK/test.conf" || vm_fail "no identity for root"
 	sed 's/^deadline.*/deadline = 15s/' "$VM_WORK/test.conf" >"$VM_WORK/short-deadline.conf"
+	sed 's|^url.*|url = https://[fec0::2]:8443|' "$VM_WORK/test.conf" >"$VM_WORK/ipv6.conf"
+	sed 's|^url.*|url = https://broker.test:8443|' "$VM_WORK/test.conf" >"$VM_WORK/by-name.conf"
+	sed 's|^url.*|url = https://broker.test:8443|' "$VM_WORK/short-deadline.conf" >"$VM_WORK/by-name-short.conf"
 	sed 's/^on-failure.*/on-failure = continue/' "$VM_WORK/test.conf" >"$VM_WORK/continue.conf"
 	sed 's/^on-failure.*/&\npreflight = warn/' "$VM_WORK/test.conf" >"$VM_WORK/preflight-warn.conf"
 	sed 's/^on-failure.*/&\nopener = crypttab/' "$VM_WORK/test.conf" >"$VM_WORK/crypttab.conf"
