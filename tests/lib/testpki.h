@@ -69,6 +69,7 @@ struct testpki_tdx {
 	bool old_qe; /* a security version of the quoting enclave that Intel has given up */
 	bool foreign_vendor; /* another QE vendor id */
 	bool unbound_key; /* QE report data does not cover the attestation key */
+	bool unbound_tail; /* nor is what follows the digest in it zero */
 	bool bad_point; /* attestation key off the curve, bound all the same */
 	bool no_root; /* PEM chain of two */
 };

@@ -172,6 +172,7 @@ static void put_qe_report(const struct testpki_tdx *t, const uint8_t att_key[sta
 	memcpy(bound + 64, auth, AUTH_LEN);
 	bound[0] ^= t->unbound_key;
 	SHA256(bound, sizeof(bound), data);
+	data[63] = t->unbound_tail;
 	buf_put_zero(out, 48); /* cpusvn, miscselect */
 	buf_put_u8(out, t->debug_qe ? 0x17 : 0x15);
 	buf_put_zero(out, 7);

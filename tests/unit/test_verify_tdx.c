@@ -73,6 +73,7 @@ static void well_signed_but_refused(void **state)
 		{ "debug quoting enclave", "tdx-qe-debug", { .debug_qe = true } },
 		{ "foreign vendor", "tdx-vendor", { .foreign_vendor = true } },
 		{ "unbound key", "tdx-qe-binding", { .unbound_key = true } },
+		{ "more than the key bound", "tdx-qe-binding", { .unbound_tail = true } },
 		{ "key off the curve", "tdx-att-key", { .bad_point = true } },
 		{ "foreign TDX module", "tdx-module", { .body = { .mrsignerseam = { 1 } } } },
 		{ "debug TDX module", "tdx-module", { .body = { .seam_attributes = 1 } } },
@@ -97,6 +98,7 @@ static void well_signed_but_refused(void **state)
 		t.debug_qe = c->debug_qe;
 		t.foreign_vendor = c->foreign_vendor;
 		t.unbound_key = c->unbound_key;
+		t.unbound_tail = c->unbound_tail;
 		t.bad_point = c->bad_point;
 		t.body.mrsignerseam[0] = c->body.mrsignerseam[0];
 		t.body.seam_attributes = c->body.seam_attributes;
