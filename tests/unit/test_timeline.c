@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "tests/lib/mutate.h"
+#include "tests/unit/xml_check.h"
 #include "unlock/metrics.h"
 
 #define BOOT "00000000-0000-4000-8000-000000000000"
@@ -163,108 +164,16 @@ static void test_parse(void **state)
 
 /* --- the picture */
 
-/* Enough of XML 1.0 to tell whether a document without DOCTYPE, CDATA and comments is well-formed: elements nest, attributes are quoted and
- * distinct, every & begins one of the five entities, no < stands in a value. Returns the number of elements, -1 when it is not. */
-static int entity(const char **p)
-{
-	static const char *const all[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&apos;" };
-
-	for (size_t i = 0; i < 5; i++)
-		if (text_starts(*p, all[i])) {
-			*p += strlen(all[i]);
-			return 0;
-		}
-	return -1;
-}
-
-static size_t name_len(const char *p)
-{
-	return strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-:_");
-}
-
-static int attributes(const char **p)
-{
-	char seen[16][32];
-	size_t n = 0;
-
-	while (**p == ' ') {
-		const char *name = ++*p;
-		size_t len = name_len(name);
-
-		if (!len || len >= sizeof(seen[0]) || n == 16 || strncmp(name + len, "=\"", 2) != 0)
-			return -1;
-		snprintf(seen[n], sizeof(seen[n]), "%.*s", (int)len, name);
-		for (size_t i = 0; i < n; i++)
-			if (text_eq(seen[i], seen[n]))
-				return -1;
-		n++;
-		for (*p = name + len + 2; **p != '"';) {
-			if (!**p || **p == '<' || (**p == '&' && entity(p) < 0))
-				return -1;
-			if (**p != '"' && **p != '&')
-				(*p)++;
-		}
-		(*p)++;
-	}
-	return 0;
-}
-
-static int well_formed(const char *p)
-{
-	char open[8][16];
-	size_t depth = 0;
-	int elements = 0;
-
-	while (*p) {
-		size_t len;
-
-		if (*p == '&') {
-			if (!depth || entity(&p) < 0)
-				return -1;
-			continue;
-		}
-		if (*p != '<') {
-			if (!depth && *p != '\n')
-				return -1;
-			p++;
-			continue;
-		}
-		if (p[1] == '/') {
-			len = name_len(p + 2);
-			if (!depth || strlen(open[depth - 1]) != len || strncmp(open[depth - 1], p + 2, len) != 0 || p[2 + len] != '>')
-				return -1;
-			depth--;
-			p += len + 3;
-			continue;
-		}
-		len = name_len(p + 1);
-		if (!len || len >= sizeof(open[0]) || depth == 8 || (!depth && elements))
-			return -1;
-		snprintf(open[depth++], sizeof(open[0]), "%.*s", (int)len, p + 1);
-		elements++;
-		p += len + 1;
-		if (attributes(&p) < 0)
-			return -1;
-		if (text_starts(p, "/>")) {
-			depth--;
-			p += 2;
-		} else if (*p++ != '>') {
-			return -1;
-		}
-	}
-	return depth ? -1 : elements;
-}
-
 static void test_checker(void **state)
 {
 	(void)state;
-	assert_int_equal(well_formed("<a b=\"1\" c=\"&lt;\"><b/>x &amp; y</a>\n"), 2);
-	assert_int_equal(well_formed("<a><b></a></b>"), -1);
-	assert_int_equal(well_formed("<a>&</a>"), -1);
-	assert_int_equal(well_formed("<a b=\"1\" b=\"2\"/>"), -1);
-	assert_int_equal(well_formed("<a b=\"<\"/>"), -1);
-	assert_int_equal(well_formed("<a/><a/>"), -1);
-	assert_int_equal(well_formed("<a>"), -1);
+	assert_int_equal(xml_elements("<a b=\"1\" c=\"&lt;\"><b/>x &amp; y</a>\n"), 2);
+	assert_int_equal(xml_elements("<a><b></a></b>"), -1);
+	assert_int_equal(xml_elements("<a>&</a>"), -1);
+	assert_int_equal(xml_elements("<a b=\"1\" b=\"2\"/>"), -1);
+	assert_int_equal(xml_elements("<a b=\"<\"/>"), -1);
+	assert_int_equal(xml_elements("<a/><a/>"), -1);
+	assert_int_equal(xml_elements("<a>"), -1);
 }
 
 static size_t count(const char *text, const char *word)
@@ -284,7 +193,7 @@ static char *draw(const struct timeline *t)
 	timeline_svg(t, &b);
 	text = buf_take_str(&b);
 	assert_non_null(text);
-	assert_true(well_formed(text) > 0);
+	assert_true(xml_elements(text) > 0);
 	assert_null(strstr(text, "script"));
 	assert_null(strstr(text, "href"));
 	return text;
