@@ -60,7 +60,8 @@ int rules_load(const struct config *c, int root_fd, bool pin, struct rules *ret,
 					 .pin_index = t->pin_index,
 					 .offline_index = t->offline_index,
 					 .offline_boots = t->offline_boots,
-					 .pin = pin } };
+					 .pin = pin,
+					 .insecure = t->insecure_pcrs } };
 	if (!t->signer_pem || load_signatures(config_pcr_signatures(c), root_fd, ret, err) == 0)
 		return 0;
 	rules_clear(ret);

@@ -28,6 +28,7 @@ struct vtpm_rules {
 	uint32_t offline_index; /* NV counter of offline boots; 0 = none */
 	uint64_t offline_boots; /* how many after a sealing; 0 = without limit */
 	bool pin;		/* PolicyAuthValue */
+	bool insecure;		/* the owner accepts PCRs that nothing was measured into */
 };
 
 struct vtpm;
@@ -67,7 +68,7 @@ int vtpm_capped(struct vtpm *v, const struct vtpm_rules *r, bool *ret, struct er
  * pin goes on naming in_place too, the object of the file that is to be replaced (NULL: not known), so that a power cut before it is
  * replaced costs nothing. Else the object has no proof of origin, and only a vk_id in the measured configuration makes it usable. The payload's secret stays the
  * caller's; its baseline is filled in here. name, uuid and sealed_at of the result are the caller's to set. ERR_CONFIG "pcrs-unmeasured"
- * when the selected PCRs are all zero or all FF, "pcrs-empty", "pin-needed".
+ * when the selected PCRs are all zero or all FF and the rules do not accept that, "pcrs-empty", "pin-needed".
  */
 int vtpm_seal(struct vtpm *v, const struct vtpm_rules *r, const struct sealed_payload *payload, const struct secret *pin,
 	      const struct pcr_values *next, const struct sealed_blob *in_place, struct sealed_blob *ret, struct err **err);

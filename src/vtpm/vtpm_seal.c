@@ -2,6 +2,7 @@
 /* From a payload to a sealed file, and the proof that it can be opened again. */
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "vtpm/counter.h"
@@ -29,9 +30,14 @@ static int check_measured(const struct vtpm_rules *r, const struct vtpm_state *s
 	if (r->signer_pem)
 		mask |= r->signed_pcrs;
 	pcr_mask_text(mask, list, sizeof(list));
+	if (r->insecure) {
+		log_warning("nothing was measured into PCR %s (bank %s): what is sealed opens for any system, until its cap", list,
+			    pcr_bank_name(r->bank));
+		return 0;
+	}
 	err_set(err, ERR_CONFIG, "pcrs-unmeasured", "nothing was measured into PCR %s (bank %s): a policy over them protects nothing", list,
 		pcr_bank_name(r->bank));
-	return err_hint(err, "choose PCRs and a bank that this machine's firmware and boot loader measure into"), -1;
+	return err_hint(err, "choose PCRs and a bank that this machine's firmware and boot loader measure into; insecure-pcrs = yes accepts the list as it is"), -1;
 }
 
 static int check_arguments(const struct vtpm_rules *r, const struct secret *pin, struct err **err)

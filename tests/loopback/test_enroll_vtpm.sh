@@ -194,6 +194,11 @@ conf vtpm "vk-id = $vk"
 fresh
 enroll
 check "a bank that nothing was measured into" refused 2 pcrs-unmeasured
+vtpm='bank = sha384\ninsecure-pcrs = yes\n'
+conf vtpm "vk-id = $vk"
+enroll
+check "... unless forced, with what that means" all '[ $code = 0 ]' '[ -s root/boot/root.sealed ]' 'grep -q "warning: nothing was measured into PCR 4 8 (bank sha384): what is sealed opens for any system" err'
+fresh
 vtpm=
 pcrs="1 5"
 conf vtpm

@@ -139,8 +139,10 @@ boot
 run now unlock root
 check "a current file is left alone" eval '[ $code = 0 ] && note_is current'
 boot "another kernel"
+volume=$(sha256sum <root/dev/disk)
 run now unlock root
 check "after an update it is sealed anew, before the cap" eval '[ $code = 0 ] && is_open kbs && note_is resealed && ! zero sha256:15'
+check "and the header is never written at boot" [ "$volume" = "$(sha256sum <root/dev/disk)" ]
 meets unreachable
 config now kbs-or-vtpm "$budget"
 boot "another kernel"
