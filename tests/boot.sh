@@ -8,6 +8,7 @@
 #	sh tests/boot.sh hook			the hook's tests alone
 #	sh tests/boot.sh --list			names and titles
 #	sh tests/boot.sh success two-volumes	these cases only
+#	sh tests/boot.sh --peers [RUNS]		no cases: time, processes and megabytes beside clevis with tang (3 boots each, the median)
 #	sh tests/boot.sh --table FILE ...	where the table of boots goes; before any other option
 #
 # Ends with a table: a row per boot, the times by the guest's own clock from the kernel's start to the root mounted, or to the end of a machine
@@ -22,7 +23,7 @@ VM_SRC=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$VM_SRC/tests/vm/expect.sh"
 . "$VM_SRC/tests/vm/cases.sh"
 
-cases='' hook=yes table=''
+cases='' hook=yes peers='' table=''
 if [ "${1-}" = --table ] && [ -n "${2-}" ]; then
 	table=$2
 	shift 2
@@ -36,6 +37,7 @@ case ${1-} in
 	;;
 hook) ;;
 --full) cases="$VM_CASES $VM_CASES_FULL" ;;
+--peers) peers=${2:-3} hook=no ;;
 -*)
 	sed -n '4,/^$/s/^# \{0,1\}//p' "$0" >&2
 	exit 2
@@ -52,6 +54,13 @@ table=${table:-$(dirname "$VM_LOGS")/boot-table.txt}
 . "$VM_SRC/tests/vm/kbs.sh"
 . "$VM_SRC/tests/vm/shared.sh"
 . "$VM_SRC/tests/vm/vtpm.sh"
+if [ -n "$peers" ]; then
+	. "$VM_SRC/tests/vm/guest.sh"
+	. "$VM_SRC/tests/vm/peers.sh"
+	vm_prepare_basics
+	vm_peers "$peers"
+	exit
+fi
 # shellcheck disable=SC2086 # words
 vm_prepare $cases
 export VM_SRC VM_BUILD VM_CACHE VM_WORK VM_LOGS VM_PKI
@@ -62,10 +71,12 @@ status=0
 # shellcheck disable=SC2086 # words
 [ -z "$cases" ] || printf '%s\n' $cases | xargs -P "${VM_JOBS:-2}" -n 1 sh "$VM_SRC/tests/vm/case.sh"
 
-# shellcheck disable=SC2086 # words
-vm_table "$table" $cases
-cat "$table"
-echo "(kept as $table, with the consoles' last lines in $table.consoles)"
+if [ -n "$cases" ]; then
+	# shellcheck disable=SC2086 # words
+	vm_table "$table" $cases
+	cat "$table"
+	echo "(kept as $table, with the consoles' last lines in $table.consoles)"
+fi
 failed=0 passed=0
 for name in $cases; do
 	if [ "$(cat "$VM_WORK/results/$name" 2>/dev/null)" = pass ]; then

@@ -45,7 +45,7 @@ vm_append()
 #	VM_FORWARD	a port of this machine that leads to the guest's port 8444; none when empty
 #	VM_NET, VM_WIRE	which network, and what is wrong with its cable (tests/vm/net.sh)
 #	VM_SECONDS	how long it may take
-#	VM_ICOUNT	not empty: one processor, and a clock that counts its instructions (4 ns each) and passes over waiting
+#	VM_ICOUNT	not empty: one processor, whose clock counts instructions (4 ns each); waiting takes the time that it takes
 #	VM_QEMU		further options of QEMU
 #
 # Status 0 when the guest powered off or rebooted, 124 when it did neither in time.
@@ -87,7 +87,7 @@ vm_launch()
 	vm_forward "$1"
 	vm_network "$1" || return 1
 	vm_cpu="-accel tcg,thread=multi -smp 2"
-	[ -z "${VM_ICOUNT:-}" ] || vm_cpu="-accel tcg,thread=single -icount shift=2,sleep=off -smp 1"
+	[ -z "${VM_ICOUNT:-}" ] || vm_cpu="-accel tcg,thread=single -icount shift=2 -smp 1"
 	# shellcheck disable=SC2086 # drives, TPM and networks are words
 	timeout --kill-after=5 "${VM_SECONDS:-120}" $vm_net_in qemu-system-x86_64 -machine q35 $vm_cpu -cpu max -m 768 \
 		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
