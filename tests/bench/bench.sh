@@ -6,10 +6,10 @@
 #
 #	BENCH_RUNS=N		runs per figure (9)
 #	BENCH_CURL=PREFIX	(make variable) a libcurl of contrib/build-curl.sh, for a second agent
-#	BENCH_INITRAMFS=1	also the growth of an initramfs; as root, makes a Debian tree, minutes; --prefix=/usr
+#	BENCH_INITRAMFS=1	also the growth of an initramfs; as root, makes Debian trees and a build below out/, minutes
 #	BENCH_HANDSHAKES=N, BENCH_CLIENTS=N	of the server's part (200, 1000)
 set -u
-: "${TOP_SRCDIR:?}" "${TOP_BUILDDIR:?}" "${BENCH_WITH_CURL:=system}" "${BENCH_PREFIX:=}"
+: "${TOP_SRCDIR:?}" "${TOP_BUILDDIR:?}" "${BENCH_WITH_CURL:=system}"
 RUNS=${BENCH_RUNS:-9}
 BENCH=$TOP_BUILDDIR/tests/bench
 PIDS=
