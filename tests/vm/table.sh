@@ -74,7 +74,7 @@ row_end()
 # The agent's own measure of its longest run, in seconds.
 row_agent()
 {
-	sed -n -e 's/.*cryptattest: .*, after \([0-9]*\) ms$/\1/p' -e 's/.*cryptattest: report: time: \([0-9]*\) ms in all.*/\1/p' "$CASE_DIR/console.txt" |
+	sed -n -e 's/.*cryptattest: .*, after \([0-9]*\) ms$/\1/p' -e 's/.*cryptattest: report: .*time: \([0-9]*\) ms in all.*/\1/p' "$CASE_DIR/console.txt" |
 		sort -n | awk '{ n = $1 } END { if (NR) printf "%.1f", n / 1000 }'
 }
 
