@@ -28,7 +28,7 @@ static const struct verb v_lock = { "lock", "VOLUME", "close a volume that we op
 static const struct verb v_recover = {
 	"recover", "VOLUME", "open a volume by hand: a passphrase, or what an operator pushes",
 	"The same checks as unlock, but the passphrase comes from standard input, the terminal or a key file. On a confidential VM the\n"
-	"console belongs to the host: type a passphrase only over a channel that you trust, such as ssh.\n\n"
+	"console belongs to the host: with profile = cvm nothing is asked for on it. Use a channel that you trust, such as ssh.\n\n"
 	"--push instead waits for an operator, to whom this machine proves itself by its evidence and who signs the secret document\n"
 	"with the key that [push] names: nothing passes over the console.\n\n"
 	"  cryptattest recover root < passphrase\n"

@@ -29,6 +29,9 @@ int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err);
 int keysrc_prompt_new(struct key_source **ret, struct err **err);
 /* One line from the terminal with echo off, after "PROMPT: ". ERR_CONFIG "prompt" without a terminal. */
 int keysrc_ask(const char *prompt, struct secret **ret, struct err **err);
+/* D5: on a confidential VM nothing is typed on a console, which the host reads; a pseudo terminal (ssh) is none. what: the volume.
+ * ERR_CONFIG "prompt-on-console". 0 where there is no terminal to ask on. */
+int keysrc_refuse_console(const char *what, struct err **err);
 void keysrc_free(struct key_source *src);
 /* Passphrase on stdin or from a key file, for `recover` and `document`: stdin loses one final newline, files lose nothing. */
 int keysrc_read_passphrase(const char *key_file, const char *what, struct secret **ret, struct err **err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "keysrc/keysrc.h"
 
+#define PTY_MAJOR 136 /* and seven more: pseudo terminals, those of ssh */
 #define PASSPHRASE_MAX (64 * 1024) /* contracts.md 2: a document is at most this long */
 
 struct local_source {
@@ -135,10 +137,31 @@ static int read_line(int tty, struct secret *s, struct err **err)
 	return rc;
 }
 
+/* A shell in an initramfs has no controlling terminal: then what it reads from. */
+static int open_terminal(void)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	return tty < 0 && isatty(STDIN_FILENO) ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : tty;
+}
+
+int keysrc_refuse_console(const char *what, struct err **err)
+{
+	_cleanup_close_ int tty = open_terminal();
+	unsigned int dev = 0;
+
+	/* The device below /dev/tty and /dev/console; in the kernel's encoding. */
+	if (tty < 0 || (ioctl(tty, TIOCGDEV, &dev) == 0 && (dev >> 8 & 0xfff) >= PTY_MAJOR && (dev >> 8 & 0xfff) < PTY_MAJOR + 8))
+		return 0;
+	err_set(err, ERR_CONFIG, "prompt-on-console", "%s: nothing is asked on this terminal: it is a console, and that of a confidential VM is the host's",
+		what);
+	return err_hint(err, "log in by ssh, or use --push, --key-file or a pipe from a channel that you trust; a physical machine has profile = bare-metal");
+}
+
 /* One line from the terminal with echo off; the terminal is restored on every path, signals included. */
 int keysrc_ask(const char *prompt, struct secret **ret, struct err **err)
 {
-	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int tty = open_terminal();
 	_cleanup_secret_ struct secret *s = NULL;
 	struct sigaction handlers[ARRAY_SIZE(ending)];
 	struct termios old, quiet;

@@ -49,9 +49,11 @@ int job_ask_pin(void *ctx, const struct tpm_lockout *l, struct secret **ret, str
 
 static int check_pin_allowed(const struct run *run, const struct job *job, struct err **err)
 {
-	if (!job->conf->pin || !run->opt->boot || run->env->config->profile != PROFILE_CVM)
+	if (!job->conf->pin || run->env->config->profile != PROFILE_CVM)
 		return 0;
 	/* D5: the console belongs to the host. */
+	if (!run->opt->boot)
+		return keysrc_refuse_console(job->conf->name, err);
 	err_set(err, ERR_CONFIG, "pin-at-boot", "a PIN typed at boot would be typed on the host's console");
 	return err_hint(err, "set pin = no for %s (%s:%u), or open it by hand", job->conf->name, job->conf->file, job->conf->line);
 }
