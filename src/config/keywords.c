@@ -43,7 +43,8 @@ const struct keyword config_keywords[] = {
 	AGENT("on-failure", KW_ENUM, on_failure, .def = "reboot", .values = on_failures,
 	      .allowed = "reboot, poweroff, continue, shell",
 	      .doc = "With unlock --boot: what to do when a required volume of the initrd phase stays closed. shell gives whoever has "
-		     "the console, on a confidential VM the host, a root shell in an initramfs that can attest."),
+		     "the console, on a confidential VM the host, a root shell in an initramfs that can attest. When it ends the boot goes on if "
+		     "every required volume has been opened in it (recover); otherwise the machine restarts."),
 	AGENT("init-data", KW_ENUM, init_data, .def = "optional", .values = init_datas, .allowed = "off, optional, required",
 	      .doc = "Whether init-data given by the host are read. They are compared with the evidence; they carry no trust."),
 	AGENT("cap", KW_ENUM, cap, .def = "auto", .values = caps, .allowed = "auto, required, off",

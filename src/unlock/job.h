@@ -114,6 +114,7 @@ void job_reseal(struct run *run, struct job *job);
 void run_raise_version(struct run *run);
 /* open.c: public name, read back once more. */
 void job_publish(struct run *run, struct job *job);
+void job_init(struct job *job, const struct config_volume *conf);
 void job_fail(struct job *job, struct err *err); /* takes err */
 void job_clear(struct job *job);
 
@@ -145,9 +146,10 @@ bool facts_in_initrd(const struct unlock_env *env);
 void guard_start(const struct unlock_env *env, bool boot, struct deadline d);
 void guard_stop(void);
 
-/* on_failure.c: `on-failure` under --boot; the second returns only for `continue`. capped: there is no register that was to be closed and stayed
- * open. What happens next is said at once, before reports that may take their time; the line ends with the cause, which may be "". */
+/* on_failure.c: `on-failure` under --boot; the second returns only for `continue`, and true when the volumes were opened in the shell of
+ * `shell`. capped: there is no register that was to be closed and stayed open. What happens next is said at once, before reports that may take
+ * their time; the line ends with the cause, which may be "". */
 void on_failure_say(const struct unlock_env *env, int exit_code, const char *cause, bool capped);
-void on_failure(const struct unlock_env *env, bool capped);
+bool on_failure(const struct unlock_env *env, bool capped);
 
 #endif

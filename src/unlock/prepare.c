@@ -8,6 +8,11 @@
 #include "unlock/header_policy.h"
 #include "unlock/job.h"
 
+void job_init(struct job *job, const struct config_volume *conf)
+{
+	*job = (struct job){ .conf = conf, .dev.fd = -1, .header.memfd = -1, .slot = -1 };
+}
+
 void job_fail(struct job *job, struct err *err)
 {
 	err_free(job->err);

@@ -58,15 +58,8 @@ static int select_jobs(struct run *run)
 	if (!run->jobs)
 		return err_nomem(&run->err);
 	for (struct config_volume **v = c->volumes; *v; v++) {
-		struct job *job = &run->jobs[run->n_jobs];
-
-		if (!wanted(run, *v))
-			continue;
-		job->conf = *v;
-		job->dev.fd = -1;
-		job->header.memfd = -1;
-		job->slot = -1;
-		run->n_jobs++;
+		if (wanted(run, *v))
+			job_init(&run->jobs[run->n_jobs++], *v);
 	}
 	return 0;
 }
@@ -364,7 +357,7 @@ int unlock_run(const struct unlock_env *env, const struct unlock_options *opt)
 	/* After the guard: the deadline may be what failed. */
 	if (json)
 		failure_send(env, json);
-	if (stop)
-		on_failure(env, is_capped(&run));
+	if (stop && on_failure(env, is_capped(&run)))
+		return EXIT_OK;
 	return code;
 }
