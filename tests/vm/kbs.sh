@@ -21,13 +21,14 @@ vm_kbs_resource()
 # vm_kbs_start DIR LOG: starts it; VM_KBS_PID and VM_PORT say where. VM_KBS_OPTIONS are further options of "serve".
 vm_kbs_start()
 {
+	# Before it starts: the port of one that ran before stands there.
+	: >"$2"
 	# shellcheck disable=SC2086 # options are words
 	"$VM_BUILD/cryptattest-kbs" serve --dir "$1" --listen 127.0.0.1:0 --test-root "$VM_WORK/roots.pem" ${VM_KBS_OPTIONS:-} \
-		>"$2" 2>&1 </dev/null &
+		>>"$2" 2>&1 </dev/null &
 	VM_KBS_PID=$!
 	VM_PIDS="$VM_KBS_PID ${VM_PIDS:-}"
 	VM_KBS_SERVED=0
-	: >>"$2"
 	vm_tries=0
 	while VM_PORT=$(sed -n 's|.*listening on https://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$2" | head -n 1) && [ -z "$VM_PORT" ]; do
 		vm_tries=$((vm_tries + 1))
