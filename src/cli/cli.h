@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "unlock/unlock.h"
+#include "wire/json.h"
 
 /* Which options a verb takes; parsed by opts.c from one table. */
 enum {
@@ -94,6 +95,8 @@ int cli_need_config(struct cli *cli, struct err **err);
 struct unlock_env cli_env(const struct cli *cli);
 /* Prints text and a newline; EXIT_INTERNAL when stdout is full or closed. */
 int cli_put(const char *text);
+/* The same for a value, which it takes; NULL (no memory) is EXIT_INTERNAL. */
+int cli_put_json(json_t *root);
 
 int cmd_unlock(struct cli *cli);
 int cmd_key(struct cli *cli);

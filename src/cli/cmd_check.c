@@ -107,12 +107,8 @@ static int check_word(struct cli *cli, const char *word, json_t *reports, struct
 static int print_reports(json_t *reports)
 {
 	json_t *root = json_pack("{s:i, s:O}", "version", 1, "volumes", reports);
-	char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	int code = text ? cli_put(text) : EXIT_INTERNAL;
 
-	free(text);
-	json_decref(root);
-	return code;
+	return cli_put_json(root);
 }
 
 int cmd_check(struct cli *cli)

@@ -11,7 +11,6 @@
 static int print_json(const struct doctor *d, int code)
 {
 	json_t *list = json_array(), *root;
-	char *text;
 
 	for (size_t i = 0; i < d->n; i++) {
 		const struct doctor_check *c = &d->checks[i];
@@ -20,12 +19,7 @@ static int print_json(const struct doctor *d, int code)
 						      doctor_status_name(c->status), "text", c->text, "hint", c->hint));
 	}
 	root = json_pack("{s:i, s:b, s:i, s:o}", "version", 1, "ok", code == EXIT_OK, "exit", code, "checks", list);
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	if (!text || cli_put(text) != EXIT_OK)
-		code = EXIT_INTERNAL;
-	free(text);
-	json_decref(root);
-	return code;
+	return cli_put_json(root) == EXIT_OK ? code : EXIT_INTERNAL;
 }
 
 static int print_text(const struct doctor *d, int code)

@@ -181,18 +181,12 @@ static void explain_identity(struct plan *p, const struct config_volume *v)
 static int print_json(const struct config_volume *v, const struct plan *p, bool usable)
 {
 	json_t *steps = json_array(), *root;
-	char *text;
-	int code;
 
 	for (size_t i = 0; steps && i < p->n; i++)
 		json_array_append_new(steps, json_pack("{s:s, s:b, s:s, s:s}", "step", p->items[i].step, "ok", p->items[i].ok, "text",
 						       p->items[i].text, "hint", p->items[i].hint));
 	root = json_pack("{s:i, s:s, s:b, s:o}", "version", 1, "volume", v->name, "usable", usable, "steps", steps);
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	code = text ? cli_put(text) : EXIT_INTERNAL;
-	free(text);
-	json_decref(root);
-	return code;
+	return cli_put_json(root);
 }
 
 static void print_text(const struct config_volume *v, const struct plan *p)

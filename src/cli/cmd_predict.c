@@ -54,8 +54,7 @@ static void print_text(const struct prediction *p)
 static int print_json(const struct prediction *p)
 {
 	json_t *pcrs = json_object(), *root;
-	char value[2 * PCR_DIGEST_MAX + 1], name[12], *text;
-	int code;
+	char value[2 * PCR_DIGEST_MAX + 1], name[12];
 
 	for (unsigned int i = 0; i < PCR_COUNT; i++) {
 		if (!(p->mask >> i & 1))
@@ -66,11 +65,7 @@ static int print_json(const struct prediction *p)
 							  state_name(p->pcr[i].state), "why", p->pcr[i].why));
 	}
 	root = json_pack("{s:i, s:s, s:s, s:o}", "version", 1, "bank", pcr_bank_name(p->bank), "phases", phases_name(p->phases), "pcrs", pcrs);
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	code = text ? cli_put(text) : EXIT_INTERNAL;
-	free(text);
-	json_decref(root);
-	return code;
+	return cli_put_json(root);
 }
 
 static int load_key(const struct cli *cli, struct keypair **ret, struct err **err)

@@ -173,19 +173,13 @@ static int check_json(size_t volumes, const struct buf *problems, struct err *er
 	const char *p = problems->len ? (const char *)problems->data : "";
 	const char *const end = p + problems->len;
 	int code = err ? exit_code_of(err_class(err)) : EXIT_OK;
-	char *text;
 
 	for (const char *nl; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1)
 		json_array_append_new(list, json_stringn(p, (size_t)(nl - p)));
 	root = json_pack("{s:i, s:b, s:I, s:o, s:s?, s:s?, s:s?}", "version", 1, "ok", !err, "volumes", (json_int_t)volumes, "crypttab",
 			 list, "id", err ? err_id(err) : NULL, "message", err ? err_message(err) : NULL, "hint",
 			 err ? err_hint_text(err) : NULL);
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	if (!text || cli_put(text) != EXIT_OK)
-		code = EXIT_INTERNAL;
-	free(text);
-	json_decref(root);
-	return code;
+	return cli_put_json(root) == EXIT_OK ? code : EXIT_INTERNAL;
 }
 
 static int check(struct cli *cli)

@@ -231,16 +231,10 @@ static int print_json(struct remits *r)
 {
 	static const char *const keys[REMITS] = { "root_of_trust", "endorsement", "measurement", "identity", "trust", "secrets" };
 	json_t *root = json_pack("{s:i, s:s, s:s}", "version", 1, "volume", r->v->name, "covers_initrd", text_or_empty(&r->initrd));
-	char *text;
-	int code;
 
 	for (size_t i = 0; i < REMITS; i++)
 		json_object_set_new(root, keys[i], json_string(text_or_empty(&r->line[i])));
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	code = text ? cli_put(text) : EXIT_INTERNAL;
-	free(text);
-	json_decref(root);
-	return code;
+	return cli_put_json(root);
 }
 
 bool explain_covers(struct cli *cli, const struct config_volume *v, struct buf *out)

@@ -25,6 +25,16 @@ int cli_put(const char *text)
 	return EXIT_OK;
 }
 
+int cli_put_json(json_t *root)
+{
+	char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+	int code = text ? cli_put(text) : EXIT_INTERNAL;
+
+	free(text);
+	json_decref(root);
+	return code;
+}
+
 int cli_need_config(struct cli *cli, struct err **err)
 {
 	if (cli->config)
