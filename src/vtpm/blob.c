@@ -122,19 +122,11 @@ static int take_object(const json_t *obj, struct sealed_blob *b, struct err **er
 
 static int take_pcr_list(const json_t *obj, struct sealed_blob *b, struct err **err)
 {
-	json_t *list, *item;
-	size_t i;
+	json_t *list;
 
 	if (json_get_arr(obj, WHERE, "pcrs", &list, err) < 0)
 		return -1;
-	json_array_foreach(list, i, item) {
-		json_int_t n = json_is_integer(item) ? json_integer_value(item) : -1;
-
-		if (n < 0 || n >= PCR_COUNT || b->pcrs & UINT32_C(1) << n)
-			return bad(err, "pcrs is not a list of different PCRs");
-		b->pcrs |= UINT32_C(1) << n;
-	}
-	return 0;
+	return pcr_list_take(list, &b->pcrs) ? 0 : bad(err, "pcrs is not a list of different PCRs");
 }
 
 /* Exactly the PCRs of the list, in their bank's size. */

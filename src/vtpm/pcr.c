@@ -48,6 +48,23 @@ int pcr_bank_by_name(const char *name, enum pcr_bank *ret, struct err **err)
 	return err_set(err, ERR_CONFIG, "pcr-bank", "unknown PCR bank \"%.20s\"", name);
 }
 
+bool pcr_list_take(const json_t *list, uint32_t *ret)
+{
+	uint32_t mask = 0;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		json_int_t n = json_is_integer(item) ? json_integer_value(item) : -1;
+
+		if (n < 0 || n >= PCR_COUNT || mask & UINT32_C(1) << n)
+			return false;
+		mask |= UINT32_C(1) << n;
+	}
+	*ret = mask;
+	return true;
+}
+
 /* One or two digits; -1 = something else. */
 static int number(const char **p)
 {

@@ -3,6 +3,8 @@
 #ifndef CRYPTATTEST_VTPM_PCR_H
 #define CRYPTATTEST_VTPM_PCR_H
 
+#include <jansson.h>
+
 #include "vtpm/tpm.h"
 
 #define PCR_COUNT 24
@@ -17,6 +19,8 @@ uint16_t pcr_bank_alg(enum pcr_bank b); /* TPM_ALG_ID */
 
 /* "4 7 9", "4+7+9", "4,7,9": a mask. ERR_CONFIG for what is no PCR; 16 and 23 are refused (any program can reset them). */
 int pcr_mask_parse(const char *text, uint32_t *ret, struct err **err);
+/* A JSON array of different numbers of PCRs; empty is allowed. */
+bool pcr_list_take(const json_t *list, uint32_t *ret);
 void pcr_mask_text(uint32_t mask, char *out, size_t cap); /* "4 7 9" */
 
 struct pcr_values {

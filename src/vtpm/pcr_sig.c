@@ -23,18 +23,12 @@ void pcr_sigs_clear(struct pcr_sigs *s)
 
 static int take_pcrs(const json_t *obj, struct pcr_sig *e, struct err **err)
 {
-	json_t *list, *item;
-	size_t i;
+	json_t *list;
 
 	if (json_get_arr(obj, WHERE, "pcrs", &list, err) < 0)
 		return -1;
-	json_array_foreach(list, i, item) {
-		json_int_t n = json_is_integer(item) ? json_integer_value(item) : -1;
-
-		if (n < 0 || n >= PCR_COUNT || e->pcrs & UINT32_C(1) << n)
-			return bad(err, "pcrs is not a list of different PCRs");
-		e->pcrs |= UINT32_C(1) << n;
-	}
+	if (!pcr_list_take(list, &e->pcrs))
+		return bad(err, "pcrs is not a list of different PCRs");
 	return e->pcrs ? 0 : bad(err, "pcrs is empty");
 }
 

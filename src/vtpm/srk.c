@@ -138,26 +138,6 @@ static TSS2_RC create(struct tpm *t, enum srk_template which, TPMI_ALG_HASH name
 	return rc;
 }
 
-int srk_create(struct tpm *t, enum srk_template which, TPMI_ALG_HASH name_alg, const struct secret *owner_auth, struct srk *ret,
-	       struct err **err)
-{
-	_cleanup_loaded_ struct tpm_loaded own = TPM_LOADED(t);
-	_cleanup_srk_ struct srk s = SRK_INIT(t);
-	ESYS_TR session;
-	TSS2_RC rc;
-
-	if (srk_owner_session(t, owner_auth, SESSION_BOTH, &own, &session, err) < 0)
-		return -1;
-	rc = create(t, which, name_alg, session, &s);
-	if (rc != TSS2_RC_SUCCESS)
-		return srk_owner_failed(rc, "making the storage primary", err);
-	if (describe(t, &s, err) < 0)
-		return -1;
-	*ret = s;
-	s.key.tr = ESYS_TR_NONE;
-	return 0;
-}
-
 /* The TPM knows no P-256: it blames a parameter. */
 static bool lacks_curve(TSS2_RC rc)
 {
@@ -169,7 +149,9 @@ static bool lacks_curve(TSS2_RC rc)
 	return false;
 }
 
-static int create_best(struct tpm *t, const struct secret *owner_auth, struct srk *ret, struct err **err)
+/* By the other template (or the same) where the TPM has not the curve of the first. */
+static int create_either(struct tpm *t, enum srk_template first, enum srk_template other, TPMI_ALG_HASH name_alg,
+			 const struct secret *owner_auth, struct srk *ret, struct err **err)
 {
 	_cleanup_loaded_ struct tpm_loaded own = TPM_LOADED(t);
 	_cleanup_srk_ struct srk s = SRK_INIT(t);
@@ -178,9 +160,9 @@ static int create_best(struct tpm *t, const struct secret *owner_auth, struct sr
 
 	if (srk_owner_session(t, owner_auth, SESSION_BOTH, &own, &session, err) < 0)
 		return -1;
-	rc = create(t, SRK_ECC, TPM2_ALG_SHA256, session, &s);
-	if (lacks_curve(rc))
-		rc = create(t, SRK_RSA, TPM2_ALG_SHA256, session, &s);
+	rc = create(t, first, name_alg, session, &s);
+	if (other != first && lacks_curve(rc))
+		rc = create(t, other, name_alg, session, &s);
 	if (rc != TSS2_RC_SUCCESS)
 		return srk_owner_failed(rc, "making the storage primary", err);
 	if (describe(t, &s, err) < 0)
@@ -188,6 +170,17 @@ static int create_best(struct tpm *t, const struct secret *owner_auth, struct sr
 	*ret = s;
 	s.key.tr = ESYS_TR_NONE;
 	return 0;
+}
+
+int srk_create(struct tpm *t, enum srk_template which, TPMI_ALG_HASH name_alg, const struct secret *owner_auth, struct srk *ret,
+	       struct err **err)
+{
+	return create_either(t, which, which, name_alg, owner_auth, ret, err);
+}
+
+static int create_best(struct tpm *t, const struct secret *owner_auth, struct srk *ret, struct err **err)
+{
+	return create_either(t, SRK_ECC, SRK_RSA, TPM2_ALG_SHA256, owner_auth, ret, err);
 }
 
 int srk_show(struct tpm *t, struct srk *ret, struct err **err)

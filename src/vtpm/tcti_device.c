@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <tss2/tss2_tcti.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "vtpm/tcti_impl.h"
 #include "vtpm/tpm.h"
 
 #define DEVICE "dev/tpmrm0"
@@ -79,12 +79,7 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, 
 
 static TSS2_RC poll_handles(TSS2_TCTI_CONTEXT *ctx, TSS2_TCTI_POLL_HANDLE *handles, size_t *count)
 {
-	if (handles && *count < 1)
-		return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
-	if (handles)
-		handles[0] = (TSS2_TCTI_POLL_HANDLE){ .fd = ((struct device *)ctx)->fd, .events = POLLIN };
-	*count = 1;
-	return TSS2_RC_SUCCESS;
+	return tcti_one_handle(((struct device *)ctx)->fd, handles, count);
 }
 
 static void finalize(TSS2_TCTI_CONTEXT *ctx)
@@ -94,16 +89,6 @@ static void finalize(TSS2_TCTI_CONTEXT *ctx)
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;
-}
-
-static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
-{
-	return TSS2_TCTI_RC_NOT_IMPLEMENTED;
-}
-
-static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *ctx, uint8_t locality)
-{
-	return locality == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_NOT_IMPLEMENTED;
 }
 
 static bool device_present(const struct tpm_access *self, int root_fd)
@@ -132,16 +117,7 @@ static int device_open(const struct tpm_access *self, int root_fd, void **ret_tc
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return err_nomem(err);
-	d->common = (TSS2_TCTI_CONTEXT_COMMON_V1){
-		.magic = UINT64_C(0x6372797074617474),
-		.version = 1,
-		.transmit = transmit,
-		.receive = receive,
-		.finalize = finalize,
-		.cancel = cancel,
-		.getPollHandles = poll_handles,
-		.setLocality = set_locality,
-	};
+	d->common = (TSS2_TCTI_CONTEXT_COMMON_V1)TCTI_HEAD(0x6372797074617474, tcti_no_cancel, tcti_locality_0);
 	/* Without blocking: the kernel works on the command while we wait in poll(2), where a deadline can end it. */
 	d->fd = openat(root_fd, DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (d->fd < 0)

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "vtpm/tcti_impl.h"
 #include "vtpm/tpm_impl.h"
 
 #define GRACE_MS 3000
@@ -96,15 +97,6 @@ TSS2_TCTI_CONTEXT *tpm_watch_new(struct tpm *t)
 	if (!w)
 		return NULL;
 	w->t = t;
-	w->common = (TSS2_TCTI_CONTEXT_COMMON_V1){
-		.magic = UINT64_C(0x6361747765617463),
-		.version = 1,
-		.transmit = transmit,
-		.receive = receive,
-		.finalize = finalize,
-		.cancel = cancel,
-		.getPollHandles = poll_handles,
-		.setLocality = set_locality,
-	};
+	w->common = (TSS2_TCTI_CONTEXT_COMMON_V1)TCTI_HEAD(0x6361747765617463, cancel, set_locality);
 	return (TSS2_TCTI_CONTEXT *)w;
 }

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <tss2/tss2_tcti.h>
 
 #include "base/cleanup.h"
+#include "vtpm/tcti_impl.h"
 
 #define TRANSCRIPT_MAX (4u << 20)
 
@@ -138,16 +138,7 @@ static int wire_open(const struct tpm_access *self, int root_fd, void **ret_tcti
 	if (!w)
 		return err_nomem(err);
 	w->i = i;
-	w->common = (TSS2_TCTI_CONTEXT_COMMON_V1){
-		.magic = 1,
-		.version = 1,
-		.transmit = transmit,
-		.receive = receive,
-		.finalize = finalize,
-		.cancel = cancel,
-		.getPollHandles = poll_handles,
-		.setLocality = set_locality,
-	};
+	w->common = (TSS2_TCTI_CONTEXT_COMMON_V1)TCTI_HEAD(1, cancel, set_locality);
 	if (i->first->open(i->first, root_fd, &tcti, err) < 0)
 		return -1;
 	w->now = w->first = tcti;

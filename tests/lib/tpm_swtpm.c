@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <tss2/tss2_tcti.h>
 
 #include "base/cleanup.h"
 #include "base/fileio.h"
+#include "vtpm/tcti_impl.h"
 
 #define PATH_FILE "dev/tpm-swtpm"
 #define HEADER 10
@@ -93,29 +93,12 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, 
 
 static TSS2_RC poll_handles(TSS2_TCTI_CONTEXT *ctx, TSS2_TCTI_POLL_HANDLE *handles, size_t *count)
 {
-	const int fd = ((struct swtpm_wire *)ctx)->fd;
-
-	if (handles && *count < 1)
-		return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
-	if (handles)
-		handles[0] = (TSS2_TCTI_POLL_HANDLE){ .fd = fd, .events = POLLIN };
-	*count = 1;
-	return TSS2_RC_SUCCESS;
+	return tcti_one_handle(((struct swtpm_wire *)ctx)->fd, handles, count);
 }
 
 static void finalize(TSS2_TCTI_CONTEXT *ctx)
 {
 	hang_up((struct swtpm_wire *)ctx);
-}
-
-static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
-{
-	return TSS2_TCTI_RC_NOT_IMPLEMENTED;
-}
-
-static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *ctx, uint8_t locality)
-{
-	return locality == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_NOT_IMPLEMENTED;
 }
 
 int tpm_swtpm_connect(const char *path, void **ret_tcti, struct err **err)
@@ -128,16 +111,7 @@ int tpm_swtpm_connect(const char *path, void **ret_tcti, struct err **err)
 	if (strlen(path) >= sizeof(w->to.sun_path))
 		return err_set(err, ERR_TPM, "tpm-io", "%s is too long for a socket", path);
 	*w = (struct swtpm_wire){
-		.common = {
-			.magic = UINT64_C(0x737774706d746573),
-			.version = 1,
-			.transmit = transmit,
-			.receive = receive,
-			.finalize = finalize,
-			.cancel = cancel,
-			.getPollHandles = poll_handles,
-			.setLocality = set_locality,
-		},
+		.common = TCTI_HEAD(0x737774706d746573, tcti_no_cancel, tcti_locality_0),
 		.to = { .sun_family = AF_UNIX },
 		.fd = -1,
 	};
