@@ -178,7 +178,7 @@ cp bad/passphrase root/etc/passphrase.conf
 : >root/etc/empty.conf
 ln -s /dev/null root/etc/null.conf
 for kind in truncated directory random passphrase missing; do
-	for verb in "config" "config --json" "config --show" "unlock --all" "unlock root" "recover root" "cap" "check" "explain root" "attest" \
+	for verb in "config" "config --json" "config --show" "unlock --all" "unlock root" "recover root" "check" "explain root" "attest" \
 		"lock root" "status" "status --json" "evidence"; do
 		# shellcheck disable=SC2086 # words
 		ends 2 "$agent" $verb --config /etc/$kind.conf
@@ -187,6 +187,9 @@ for kind in truncated directory random passphrase missing; do
 		esac
 	done
 	ends 2 "$agent" document bad/random --name root --key-file bad/passphrase --config /etc/$kind.conf
+	# The one that must not give up: a second line says what it closed.
+	run "$agent" cap --config /etc/$kind.conf
+	[ $code = 2 ] && [ "$(wc -l <err)" = 2 ] && grep -q "capped without it" err || echo "cap, $kind: exit $code, $(cat err)" >>problems
 done
 for kind in empty null; do
 	ends 0 "$agent" config --config /etc/$kind.conf
