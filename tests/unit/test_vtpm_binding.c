@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* vtpm/binding.h on swtpm: which key does this TPM hold, and which primary does that prove? */
-#include "tests/lib/check.h"
+#include "tests/lib/vtpm_check.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,36 +15,16 @@
 
 #define AK_ELSEWHERE UINT32_C(0x81000042)
 
-static int start(void **state)
-{
-	*state = swtpm_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	swtpm_stop(*state);
-	return 0;
-}
-
-static struct tpm *open_tpm(struct swtpm *s)
-{
-	struct tpm *t = NULL;
-
-	assert_ok(tpm_open(swtpm_access(s), AT_FDCWD, deadline_in_ms(20000), &t, &_err));
-	return t;
-}
-
 static void certified(struct swtpm *s, const struct public_key *ak, struct tpm_name *ret)
 {
-	_cleanup_tpm_ struct tpm *t = open_tpm(s);
+	_cleanup_tpm_ struct tpm *t = check_open(swtpm_access(s));
 
 	assert_ok(binding_certify(t, ak, ret, &_err));
 }
 
 static void salted(struct swtpm *s, const struct public_key *ek, struct tpm_name *ret)
 {
-	_cleanup_tpm_ struct tpm *t = open_tpm(s);
+	_cleanup_tpm_ struct tpm *t = check_open(swtpm_access(s));
 
 	assert_ok(binding_read_salted(t, ek, NULL, ret, &_err));
 }
@@ -99,7 +79,7 @@ static void foreign_keys(void **state)
 	azure_tpm_make_key(s, false, HANDLE_EK_RSA, &ek);
 	azure_tpm_make_key(other, true, HANDLE_AZURE_AK, &lying);
 	swtpm_stop(other);
-	t = open_tpm(s);
+	t = check_open(swtpm_access(s));
 	assert_fails(binding_certify(t, &lying, &name, &_err), ERR_TPM, "vtpm-ak");
 	/* An endorsement key in place of the attestation key has no say. */
 	assert_fails(binding_certify(t, &ek, &name, &_err), ERR_TPM, "tpm-auth");
@@ -128,7 +108,7 @@ static void planted_primary(void **state)
 		struct tpm_name name;
 
 		azure_tpm_child_key(s, 0x81000001, movable);
-		t = open_tpm(s);
+		t = check_open(swtpm_access(s));
 		assert_fails(binding_certify(t, &ak, &name, &_err), ERR_TPM, movable ? "srk-type" : "vtpm-srk-kind");
 		assert_fails(binding_read_salted(t, &ek, NULL, &name, &_err), ERR_TPM, movable ? "srk-type" : "vtpm-srk-kind");
 		tpm_close(TAKE_PTR(t));
@@ -144,7 +124,7 @@ static void vanishes(void **state)
 	struct tpm_name name;
 
 	azure_tpm_make_key(s, true, HANDLE_AZURE_AK, &ak);
-	t = open_tpm(s);
+	t = check_open(swtpm_access(s));
 	assert_ok(binding_certify(t, &ak, &name, &_err));
 	swtpm_kill(s);
 	assert_fails(binding_certify(t, &ak, &name, &_err), ERR_TPM, "tpm-io");
@@ -162,7 +142,7 @@ static void nv(void **state)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 7 + i / 256);
 	azure_tpm_nv(s, NV_HCL_REPORT, data, sizeof(data));
-	t = open_tpm(s);
+	t = check_open(swtpm_access(s));
 	assert_ok(binding_nv_exists(t, NV_HCL_REPORT, &there, &_err));
 	assert_true(there);
 	assert_ok(binding_nv_exists(t, NV_HCL_REPORT - 1, &there, &_err));
@@ -245,7 +225,7 @@ static void attest(void **state)
 	assert_fails(parse(other.data, other.len, &a, &_err), ERR_TPM, "vtpm-certify");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define TEST(f) vtpm_test(f)
 
 int main(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* vtpm/tpm.h on swtpm: opening, absence, loss, properties, names; and the table of response codes. */
-#include "tests/lib/check.h"
+#include "tests/lib/vtpm_check.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,26 +14,6 @@
 #include "tests/lib/tpm_swtpm.h"
 #include "vtpm/rc.h"
 #include "vtpm/tpm.h"
-
-static int start(void **state)
-{
-	*state = swtpm_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	swtpm_stop(*state);
-	return 0;
-}
-
-static struct tpm *open_tpm(struct swtpm *s)
-{
-	struct tpm *t = NULL;
-
-	assert_ok(tpm_open(swtpm_access(s), AT_FDCWD, deadline_in_ms(20000), &t, &_err));
-	return t;
-}
 
 static void test_codes(void **state)
 {
@@ -105,7 +85,7 @@ static void test_codes(void **state)
 
 static void test_properties(void **state)
 {
-	_cleanup_tpm_ struct tpm *t = open_tpm(*state);
+	_cleanup_tpm_ struct tpm *t = check_open(swtpm_access(*state));
 	struct tpm_info info;
 	struct tpm_lockout lockout;
 
@@ -153,7 +133,7 @@ static void test_absent(void **state)
 
 static void test_vanishes(void **state)
 {
-	_cleanup_tpm_ struct tpm *t = open_tpm(*state);
+	_cleanup_tpm_ struct tpm *t = check_open(swtpm_access(*state));
 	struct tpm_info info;
 
 	assert_ok(tpm_info(t, &info, &_err));
@@ -197,5 +177,5 @@ int main(void)
 	};
 
 	swtpm_or_skip();
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, check_start, check_stop);
 }
