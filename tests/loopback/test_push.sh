@@ -18,7 +18,7 @@ mkdir -p "$root/etc" "$root/run" "$root/tee" "$root/proc/sys/kernel/random"
 echo 11111111-2222-4333-8444-555555555599 >"$root/proc/sys/kernel/random/boot_id"
 echo snp >"$root/tee/kind"
 echo "$pki" >"$root/tee/pki-dir"
-plan 67
+plan 70
 
 # volume NAME [OPTION...]: an image with a passphrase of 32 random bytes, and its document
 volume() {
@@ -301,6 +301,21 @@ check "key asks an operator as well" eval '"$agent" unlock --prepare root --conf
 	wait_for "grep -q \"for an operator\" $tmp/err"
 	port=$(sed -n "s/.*for an operator at .* port \([0-9]*\) .*/\1/p" "$tmp/err" | head -1)
 	push 0 && wait $! && cmp "$tmp/given" "$tmp/root.pass"'
+
+# --- from a server's directory: policy, chain certificates and document are the broker's
+user=
+[ "$(id -u)" -ne 0 ] || user="--user nobody"
+chmod 0755 "$tmp"
+# shellcheck disable=SC2086 # two words or none
+"$kbsd" init --ip 127.0.0.1 $user "$tmp/server" >"$tmp/out" 2>&1 || bail init
+"$kbsd" resource add --dir "$tmp/server" --document --file "$tmp/root.doc" default/vm/root || bail resource
+install -m 600 -o "$(stat -c %u "$tmp/server")" -g "$(stat -c %g "$tmp/server")" "$tmp/policy" "$tmp/server/policy.conf"
+machine unlock root --config /conf
+check "a resource that the server does not have" eval '! with --key "$tmp/operator.key" --dir "$tmp/server" --resource default/vm/data \
+	--test-root "$pki/roots.pem" "127.0.0.1:$port" && told "no resource default/vm/data"'
+check "--dir alone" with --key "$tmp/operator.key" --dir "$tmp/server" --resource default/vm/root --test-root "$pki/roots.pem" "127.0.0.1:$port"
+check "opens as well" ended 0
+"$agent" lock root --config /conf 2>"$tmp/err"
 
 # --- what is said before
 check "explain says who may push" sh -c "'$agent' explain root --config /conf 2>&1 | grep -q 'an operator is waited for' &&
