@@ -10,11 +10,12 @@ mkdir "$tmp/bin" "$tmp/run"
 echo "nameserver 192.0.2.1" >"$tmp/resolv.conf"
 # here FILE: nothing in it reaches this machine
 here() {
-	sed -e "s|/lib/cryptattest/functions|$tmp/functions|; s|/scripts/cryptattest-functions|$tmp/functions|; s|/scripts/functions|/dev/null|" \
+	sed -e "s|/lib/cryptattest/functions|$tmp/functions|; s|/scripts/cryptattest-functions|$tmp/functions|; s|/scripts/functions|/dev/null|; s|/scripts/cryptattest-network|$tmp/network|" \
 		-e "s|^ca_agent=.*|ca_agent=$tmp/bin/agent|; s|/proc/sysrq-trigger|/dev/null|; s|/dev/tpmrm0|$tmp/tpmrm0|; s|/dev/console|/dev/null|g" \
 		-e "s|/sys/firmware|$tmp/firmware|; s|/run/|$tmp/run/|g; s|/etc/resolv|$tmp/resolv|g" "$1"
 }
 here "$build/initramfs-tools/functions" >"$tmp/functions"
+here "$src/initramfs-tools/network" >"$tmp/network"
 program() { # NAME: its text on standard input
 	{
 		echo '#!/bin/sh'
