@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "unlock/exitcode.h"
+#include "unlock/job.h"
 
 const char *doctor_status_name(enum doctor_status s)
 {
@@ -115,7 +116,7 @@ bool doctor_uses_broker(const struct config *c, const struct config_kbs *k)
 
 void doctor_tee(const struct unlock_env *env, struct doctor *d)
 {
-	struct tee_env te = { .root_fd = env->root_fd, .may_mount = false };
+	struct tee_env te = { .root_fd = env->root_fd, .may_mount = facts_in_initrd(env) };
 	const struct tee_provider *tee;
 	struct err *err = NULL;
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "net/net.h"
 #include "unlock/doctor.h"
+#include "unlock/job.h"
 #include "unlock/sources.h"
 #include "wire/kbs_messages.h"
 
@@ -139,7 +140,7 @@ static void report(struct doctor *d, const char *url, const struct config_kbs *k
 
 static const char *tee_name(const struct unlock_env *env)
 {
-	struct tee_env te = { .root_fd = env->root_fd, .may_mount = false };
+	struct tee_env te = { .root_fd = env->root_fd, .may_mount = facts_in_initrd(env) };
 	const struct tee_provider *tee;
 
 	return tee_detect(env->platform->tees, &te, &tee, NULL, NULL) == 0 ? tee_kind_name(tee->kind) : "snp";
