@@ -200,6 +200,7 @@ case_broker_late()
 	rules=$(rule snp default/test/root)
 	(
 		trap vm_stop_all EXIT
+		trap 'exit 143' TERM
 		VM_PIDS=
 		wait_connection
 		sleep 30
