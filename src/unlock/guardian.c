@@ -378,11 +378,13 @@ void guardian_overdue(struct guardian *g)
 {
 	const struct message msg = { .order = ORDER_OVERDUE };
 	struct pollfd p = { .events = POLLIN };
+	char answer;
 
 	if (!g || !g->reports || send(g->fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(msg))
 		return;
 	p.fd = g->fd;
-	poll(&p, 1, REPORT_MS + 1000);
+	if (poll(&p, 1, REPORT_MS + 1000) == 1)
+		(void)!recv(g->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 }
 
 void guardian_release(struct guardian *g)

@@ -329,6 +329,42 @@ static void test_guardian_gone(void **state)
 	guardian_stop(g);
 }
 
+static void report_and_hang(void *ctx, enum guardian_cause cause, guardian_say *say, void *say_ctx)
+{
+	say(say_ctx, cause == GUARDIAN_OVERDUE ? "what the report says" : "another cause");
+	for (;;)
+		pause();
+}
+
+/* The run that is out of time waits for its report, but not for ever; one that hangs keeps nothing mapped, and is not made a second time. */
+static void test_overdue(void **state)
+{
+	struct guardian *g = NULL;
+	struct deadline limit;
+	int lock = -1;
+
+	map("root", OF_ROOT, 0);
+	write_record("private");
+	guardian_overdue(NULL);
+	assert_ok(guardian_start(&mapper, root, report_and_hang, NULL, &g, &_err));
+	guardian_overdue(g); /* nothing was begun: nothing to report */
+	assert_false(console_says("cryptattest"));
+	assert_ok(state_lock(root, deadline_in_ms(WAIT_MS), &lock, &_err));
+	assert_ok(guardian_hold(g, lock, &_err));
+	close(lock);
+	assert_ok(guardian_expect(g, "root", UUID, &_err));
+	limit = deadline_in_ms(WAIT_MS);
+	guardian_overdue(g);
+	assert_false(deadline_passed(limit));
+	assert_true(console_says("the agent is out of time"));
+	assert_true(console_says("what the report says"));
+	assert_true(mapped("root"));
+	guardian_stop(g);
+	assert_false(mapped("root"));
+	assert_false(console_says("another cause"));
+	assert_record("failed", "failed", "killed");
+}
+
 static int fresh(void **state)
 {
 	char command[128];
@@ -371,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup(test_somebody_elses, fresh),
 		cmocka_unit_test_setup(test_signals, fresh),
 		cmocka_unit_test_setup(test_guardian_gone, fresh),
+		cmocka_unit_test_setup(test_overdue, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
