@@ -24,7 +24,7 @@ static void test_other_system(void **state)
 	boot_system(m->s, "system");
 	expect_refused(m, "other values when it was made");
 	assert_ok(unseal(m, false, &origin, first, &_err));
-	assert_memory_equal(first, EVIL_SECRET + 24, 8);
+	assert_memory_equal(first, &EVIL_SECRET[24], 8);
 }
 
 static void test_after_the_cap(void **state)

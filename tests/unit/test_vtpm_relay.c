@@ -121,7 +121,7 @@ static void test_transcript(void **state)
 	assert_int_equal(hex_decode(BOOT_VK_ID, 64, vk_id, 32, NULL), 0);
 	assert_true(interposer_saw(&m->i, m->b.pub.data, m->b.pub.len)); /* it does see what is not secret */
 	assert_false(interposer_saw(&m->i, BOOT_SECRET, 8));
-	assert_false(interposer_saw(&m->i, BOOT_SECRET + 16, 8));
+	assert_false(interposer_saw(&m->i, &BOOT_SECRET[16], 8));
 	assert_false(interposer_saw(&m->i, vk_id, 8));
 	assert_false(interposer_saw(&m->i, secret_cdata(pin), 8));
 	assert_false(interposer_saw(&m->i, secret_cdata(value), 8));

@@ -158,7 +158,7 @@ static void test_transcript(void **state)
 	assert_ok(flow(b, &pcrs, got, &_err));
 	assert_false(interposer_saw(&b->i, STORED, 32));
 	for (size_t off = 0; off + 8 <= 32; off += 8)
-		assert_false(interposer_saw(&b->i, STORED + off, 8));
+		assert_false(interposer_saw(&b->i, &STORED[off], 8));
 	interposer_rewind(&b->i);
 	t = check_open(&b->i.access);
 	assert_ok(srk_trust(t, &b->name, &_err));
@@ -167,9 +167,9 @@ static void test_transcript(void **state)
 	assert_ok(nv_store(t, &n, "something else to be stored, too", &_err));
 	assert_ok(nv_store(t, &n, STORED, &_err));
 	for (size_t off = 0; off + 8 <= 32; off += 8) {
-		assert_false(interposer_saw(&b->i, SEALED + off, 8));
-		assert_false(interposer_saw(&b->i, "something else to be stored, too" + off, 8));
-		assert_false(interposer_saw(&b->i, STORED + off, 8));
+		assert_false(interposer_saw(&b->i, &SEALED[off], 8));
+		assert_false(interposer_saw(&b->i, &"something else to be stored, too"[off], 8));
+		assert_false(interposer_saw(&b->i, &STORED[off], 8));
 	}
 	nv_release(&n);
 	tpm_close(t);

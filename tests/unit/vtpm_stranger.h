@@ -113,7 +113,7 @@ static inline void expect_origin(struct machine *m, enum sealed_origin want)
 
 	assert_ok(unseal(m, true, &origin, first, &_err));
 	assert_int_equal(origin, want);
-	assert_memory_equal(first, BOOT_SECRET + 24, 8);
+	assert_memory_equal(first, &BOOT_SECRET[24], 8);
 }
 
 #define t(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
