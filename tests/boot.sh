@@ -31,7 +31,7 @@ fi
 case ${1-} in
 --list)
 	for name in $VM_CASES $VM_CASES_FULL; do
-		printf '%-24s %s\n' "$name" "$("case_$(echo "$name" | tr '.-' '__')" title)"
+		printf '%-27s %s\n' "$name" "$("case_$(echo "$name" | tr '.-' '__')" title)"
 	done
 	exit 0
 	;;
