@@ -60,7 +60,7 @@ static int find_keyslot(struct cli *cli, const struct config_volume *v, struct s
 		return err_hint(err, "name it: --keyslot N (`cryptsetup luksDump` lists them), or leave all as it is if none is left");
 	}
 	if (asked < 0 && named.number < 0)
-		return err_set(err, ERR_CONFIG, "usage", "the sealed file does not name its keyslot: say --keyslot N"), -1;
+		return err_set(err, ERR_CONFIG, "usage", "the sealed file does not name its keyslot: say --keyslot N");
 	if (asked >= 0 && named.number >= 0 && asked != named.number)
 		return err_set(err, ERR_CONFIG, "usage", "--keyslot %d, but the sealed file names keyslot %d", asked, named.number);
 	if (asked < 0)

@@ -58,14 +58,13 @@ void audit_segments(struct audit *a, const json_t *root, uint64_t data_offset)
 	static const char *const crypt[] = { "crypt", NULL };
 	static const char *const ciphers[] = { "aes-xts-plain64", NULL };
 	static const char *const dynamic[] = { "dynamic", NULL };
-	static const char *const zero[] = { "0", NULL };
-	static const char *const one[] = { "0", NULL };
+	static const char *const zero[] = { "0", NULL }; /* the only segment's name, and where its IV begins */
 	const json_t *segments = json_object_get(root, "segments"), *seg;
 	char want[24];
 	uint64_t offset;
 
 	audit_base(a, "segments");
-	if (!audit_members(a, "H6", segments, one, NULL))
+	if (!audit_members(a, "H6", segments, zero, NULL))
 		return;
 	seg = json_object_get(segments, "0");
 	audit_base(a, "segments.0");

@@ -126,12 +126,12 @@ int rules_check_loader(const struct config *c, int root_fd, struct err **err)
 	case SECURE_BOOT_OFF:
 		err_set(err, ERR_CONFIG, "secure-boot-off",
 			"Secure Boot is off: PCR 7 does not say what boot loader runs, and PCR %d is not in the list", PCR_LOADER);
-		return err_hint(err, "switch Secure Boot on, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is"), -1;
+		return err_hint(err, "switch Secure Boot on, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is");
 	case SECURE_BOOT_UNKNOWN:
 		break;
 	}
 	err_set(err, ERR_CONFIG, "secure-boot-unknown",
 		"whether Secure Boot is on cannot be seen (no EFI variables): then PCR 7 does not say what boot loader runs, and PCR %d is not in the list",
 		PCR_LOADER);
-	return err_hint(err, "load the module efivarfs if this is an EFI machine, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is"), -1;
+	return err_hint(err, "load the module efivarfs if this is an EFI machine, or add 4 to pcrs; insecure-pcrs = yes accepts the list as it is");
 }

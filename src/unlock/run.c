@@ -266,7 +266,10 @@ static void work(struct run *run)
 		return;
 	}
 	if (run->opt->key || leaves_headers(run)) {
-		(run->opt->key ? acquire_for_handout : leave_headers)(run);
+		if (run->opt->key)
+			acquire_for_handout(run);
+		else
+			leave_headers(run);
 		if (a_required_job_failed(run))
 			run_cap_after_failure(run);
 		return;

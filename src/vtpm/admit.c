@@ -26,11 +26,11 @@ static int check_policy(const struct vtpm_rules *r, const struct admitted *a, st
 	if (memcmp(want, a->pub.publicArea.authPolicy.buffer, sizeof(want)) != 0) {
 		err_set(err, ERR_TPM, "policy", "the secret was sealed for other PCR values or other rules than this boot's");
 		return err_hint(err, "`cryptattest explain VOLUME` names the PCRs that differ. A boot by the key broker may seal anew; without one: "
-				     "`cryptattest recover VOLUME`, then `cryptattest enroll VOLUME --source=vtpm`"), -1;
+				     "`cryptattest recover VOLUME`, then `cryptattest enroll VOLUME --source=vtpm`");
 	}
 	if (p->signer && !p->signature) {
 		err_set(err, ERR_TPM, "policy-signature", "no signed policy approves the current values of the signed PCRs");
-		return err_hint(err, "ship the tpm2-pcr-signature.json of the kernel that runs, signed by the configured signer"), -1;
+		return err_hint(err, "ship the tpm2-pcr-signature.json of the kernel that runs, signed by the configured signer");
 	}
 	return 0;
 }
@@ -53,7 +53,7 @@ static int check_file(const struct vtpm_rules *r, const struct sealed_blob *b, b
 			       b->pin ? "needed" : "not needed", r->pin ? "needed" : "not needed");
 	if (need_origin && !b->creation_data.len && !r->pin_index) {
 		err_set(err, ERR_TPM, "sealed-origin", "nothing proves that this system sealed this secret: the sealed file has no creation data");
-		return err_hint(err, "set vk-id in the configuration, or let a boot by the key broker seal anew"), -1;
+		return err_hint(err, "set vk-id in the configuration, or let a boot by the key broker seal anew");
 	}
 	return tpm_name_of_public(&a->pub, &a->name, err);
 }

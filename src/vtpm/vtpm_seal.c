@@ -37,7 +37,7 @@ static int check_measured(const struct vtpm_rules *r, const struct vtpm_state *s
 	}
 	err_set(err, ERR_CONFIG, "pcrs-unmeasured", "nothing was measured into PCR %s (bank %s): a policy over them protects nothing", list,
 		pcr_bank_name(r->bank));
-	return err_hint(err, "choose PCRs and a bank that this machine's firmware and boot loader measure into; insecure-pcrs = yes accepts the list as it is"), -1;
+	return err_hint(err, "choose PCRs and a bank that this machine's firmware and boot loader measure into; insecure-pcrs = yes accepts the list as it is");
 }
 
 static int check_arguments(const struct vtpm_rules *r, const struct secret *pin, struct err **err)

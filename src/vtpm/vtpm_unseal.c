@@ -29,7 +29,7 @@ static int check_lockout(struct vtpm *v, struct err **err)
 	if (!l.locked)
 		return 0;
 	err_set(err, ERR_TPM, "tpm-lockout", "the TPM is locked out after %u wrong PINs", l.failed);
-	return err_hint(err, "it takes one more try after %u seconds; until then: cryptattest recover VOLUME", l.interval_s), -1;
+	return err_hint(err, "it takes one more try after %u seconds; until then: cryptattest recover VOLUME", l.interval_s);
 }
 
 /* D3: counted before the secret is out, so that no power cut makes a boot free of charge. Once per boot, not per volume. */
@@ -45,7 +45,7 @@ static int count_offline(struct vtpm *v, const struct vtpm_rules *r, const struc
 	if (now >= p->offline.limit) {
 		err_set(err, ERR_TPM, "offline-budget", "the allowance of %llu boots without the key broker is used up",
 			(unsigned long long)r->offline_boots);
-		return err_hint(err, "a boot with the key broker in reach seals anew and restores it"), -1;
+		return err_hint(err, "a boot with the key broker in reach seals anew and restores it");
 	}
 	if (nv_increment(v->t, &counter, err) < 0)
 		return -1;
