@@ -43,7 +43,7 @@ vm_debian13_build()
 	make -s -C "$VM_BUILD" distdir || return 1
 	mv "$VM_BUILD/$vm_dist" "$VM_DRACUT/src" && chmod -R u+w "$VM_DRACUT/src" && mkdir "$VM_DRACUT/src/build" || return 1
 	vm_tree_mount "$VM_DRACUT"
-	chroot "$VM_DRACUT" sh -c "set -e
+	chroot "$VM_DRACUT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 sh -c "set -e
 		cd /src/build
 		../configure -q --prefix=/usr --sysconfdir=/etc --enable-werror
 		make -s -j$(nproc) all tests/emul/tee_signer

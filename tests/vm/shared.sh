@@ -25,6 +25,12 @@ vm_prepare()
 	*' vtpm'* | *'-vtpm '*) vm_prepare_vtpm ;;
 	esac
 	case " $* " in
+	*' vtpm'*)
+		vm_prepare_image 6.12 "$VM_WORK/vtpm.conf"
+		mv "$VM_WORK/initrd-6.12" "$VM_WORK/initrd-vtpm"
+		;;
+	esac
+	case " $* " in
 	*' vtpm-outcomes '*) vm_prepare_outcomes ;;
 	esac
 	case " $* " in
@@ -45,7 +51,16 @@ vm_prepare()
 	case " $* " in
 	*' bond '* | *' vlan '*) printf 'bonding max_bonds=0\n8021q\n' >>"$VM_ROOT/etc/initramfs-tools/modules" ;;
 	esac
-	vm_prepare_image 6.12 "$VM_WORK/test.conf"
+	# Those with dracut have images of their own.
+	for vm_case; do
+		case $vm_case in
+		dracut-*) ;;
+		*)
+			vm_prepare_image 6.12 "$VM_WORK/test.conf"
+			break
+			;;
+		esac
+	done
 }
 
 # data.img: a second volume. plain-root.img: the host's own system, not encrypted. null-cipher.img: the same behind the owner's header, which

@@ -22,8 +22,6 @@ vm_prepare_vtpm()
 	done >>"$VM_WORK/vtpm.conf"
 	sed -e 's/^on-failure.*/on-failure = continue\nprofile = bare-metal/' -e '/^allow-untrusted/d' "$VM_WORK/vtpm.conf" >"$VM_WORK/vtpm-continue.conf"
 	sed -e '/^\[volume data\]/,/^$/d' -e 's/^on-failure.*/&\nopener = crypttab/' "$VM_WORK/vtpm.conf" >"$VM_WORK/crypttab-vtpm.conf"
-	vm_prepare_image 6.12 "$VM_WORK/vtpm.conf"
-	mv "$VM_WORK/initrd-6.12" "$VM_WORK/initrd-vtpm"
 }
 
 # Four little volumes, one per mode, that the boot does not depend on; the root file system is not encrypted.
