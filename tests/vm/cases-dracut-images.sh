@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 # What dracut puts into an image because of our module, and when it makes none. No boots. Sourced by cases.sh.
 
+VM_CASES_FULL="$VM_CASES_FULL dracut-images dracut-ng-images"
+
 case_dracut_images()
 {
 	title "$1" "dracut's images: nothing that is not needed, nothing missing, the same twice" || return 0
