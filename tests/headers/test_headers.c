@@ -48,6 +48,7 @@ static const struct reject rejects[] = {
 	{ "A6 inner NUL", "H6", "segments.0.encryption", { "set", SEG "encryption", "\"aes-xts-plain64 \"" } },
 	{ "A7 offset and iv_tweak", "H6", "segments.0.", { "set", SEG "offset", "\"16809984\"", "set", SEG "iv_tweak", "\"64\"" } },
 	{ "A7 iv_tweak", "H6", "segments.0.iv_tweak", { "set", SEG "iv_tweak", "\"64\"" } },
+	{ "A7 offset alone", "H6", "segments.0.offset", { "set", SEG "offset", "\"16809984\"" } },
 	{ "A7 offset with leading zero", "H6", "segments.0.offset", { "set", SEG "offset", "\"016777216\"" } },
 	{ "A7 size", "H6", "segments.0.size", { "set", SEG "size", "\"1048576\"" } },
 	{ "A7 sector_size 1024", "H6", "segments.0.sector_size", { "set", SEG "sector_size", "1024" } },
