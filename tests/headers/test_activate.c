@@ -140,6 +140,41 @@ static void test_read_back(void **state)
 	}
 }
 
+static const char *swapped; /* path of the disk that the host exchanges while it is being mapped */
+
+static int activate_and_swap(void *ctx, struct crypt_device *cd, const char *name, const struct secret *key, uint32_t flags, struct err **err)
+{
+	_cleanup_free_ char *away = text_printf("%s.away", swapped);
+
+	if (mapper.activate(ctx, cd, name, key, flags, err) < 0)
+		return -1;
+	assert_int_equal(rename(swapped, away), 0);
+	return file_write_atomic(AT_FDCWD, swapped, "", 0, 0600, err);
+}
+
+/* The last look at the device comes after the mapping, not only before it. */
+static void test_exchanged_device(void **state)
+{
+	struct mapper host = mapper;
+	struct luks_activation a = { .name = "root" };
+	_cleanup_free_ char *away = NULL;
+	_cleanup_err_ struct err *e = NULL;
+	struct opened o;
+	int r;
+
+	recorder_reset(0);
+	opened_volume(&o, "base");
+	swapped = o.dev.path;
+	away = text_printf("%s.away", swapped);
+	host.activate = activate_and_swap;
+	r = luks_volume_activate(o.v, &host, o.key, &a, &e);
+	assert_int_equal(rename(away, swapped), 0);
+	assert_int_equal(r, -1);
+	assert_string_equal(err_id(e), "device-changed");
+	assert_false(mapped("root"));
+	opened_close(&o);
+}
+
 static void put_mapping(const char *name, const char *uuid, unsigned int open_count)
 {
 	char path[512], text[512];
@@ -322,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_activate),	  cmocka_unit_test(test_read_back), cmocka_unit_test(test_name_taken),
+		cmocka_unit_test(test_exchanged_device),
 		cmocka_unit_test(test_activation_errors), cmocka_unit_test(test_sweep),	    cmocka_unit_test(test_remove_volume), cmocka_unit_test(test_remove_unfinished),
 	};
 
