@@ -8,7 +8,7 @@
 build="autoconf automake gcc libc6-dev make pkg-config git ca-certificates
 	libcryptsetup-dev libdevmapper-dev libssl-dev libjansson-dev libcurl4-openssl-dev libevent-dev libtss2-dev"
 # The emulated processors are a kernel module (6.12, whose headers tests/emul fetches by itself) and a FUSE character device.
-boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio xz-utils socat iproute2 openssl libfuse3-dev
+boot="$build qemu-system-x86 mmdebstrap cryptsetup-bin e2fsprogs cpio xz-utils zstd socat iproute2 openssl libfuse3-dev
 	swtpm ovmf tpm2-tools libtss2-tcti-swtpm0 dosfstools mtools fdisk"
 all="$boot libcmocka-dev clang jose valgrind shellcheck man-db curl jq strace
 	debhelper dh-apparmor lintian dpkg-dev rpm apparmor bash

@@ -14,11 +14,17 @@ vm_filesystem()
 	mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -O ^has_journal -U "$VM_UUID_FILES" -d "$2" "$1"
 }
 
-# vm_disk FILE LUKS-UUID KEY-FILE DIRECTORY MEGABYTES: the same, encrypted. The 32 MiB of slack are where libcryptsetup shifts the data to; the
-# data segment ends up at 16 MiB, sector size 512. PBKDF2 with 1000 rounds: the secret is 32 random bytes, and the guest is an emulator.
+# vm_disk FILE LUKS-UUID KEY-FILE DIRECTORY MEGABYTES: the same, encrypted.
 vm_disk()
 {
 	vm_filesystem "$1" "$4" "$5"
+	vm_encrypt "$1" "$2" "$3"
+}
+
+# vm_encrypt FILE LUKS-UUID KEY-FILE: what is in the file, encrypted. The 32 MiB of slack are where libcryptsetup shifts the data to; the
+# data segment ends up at 16 MiB, sector size 512. PBKDF2 with 1000 rounds: the secret is 32 random bytes, and the guest is an emulator.
+vm_encrypt()
+{
 	truncate -s +32M "$1"
 	mkdir -p -m 0700 /run/cryptsetup
 	cryptsetup reencrypt --encrypt --type luks2 --reduce-device-size 32M --batch-mode --uuid "$2" \

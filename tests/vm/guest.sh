@@ -31,6 +31,44 @@ vm_append()
 	(cd "$3" && find "$4" -exec touch -h -d @0 {} + && find "$4" | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc) >>"$1"
 }
 
+# Prints the beginning of a script for VM_EARLY or VM_LATE that uses the disks: $1, $2... are VM_DISKS and VM_DISKS_KEPT, in their order. By letters
+# it would not know them: those of the scripts' own disks come first.
+vm_disks_script()
+{
+	cat <<-'EOF'
+	set --
+	for disk in /sys/block/vd*; do
+		case $(cat "$disk/serial") in
+		early | late) ;;
+		*) set -- "$@" "/dev/${disk##*/}" ;;
+		esac
+	done
+	EOF
+}
+
+# ttyS0 has carriage returns; the firmware and the shell's line editor leave terminal codes.
+vm_plain() { tr -d '\r' | sed 's/\x1b\[[=0-9;]*[A-Za-z]//g' | tr -d '\033'; }
+
+# vm_dialog DIR: types VM_DIALOG. It ends with the guest, whose output it reads so that it does not stall.
+vm_dialog()
+{
+	vm_tries=0
+	until [ -S "$1/console.sock" ]; do
+		vm_tries=$((vm_tries + 1))
+		[ $vm_tries -le 300 ] || return 1
+		sleep 0.2
+	done
+	vm_seen=0
+	while IFS='	' read -r vm_pattern vm_text; do
+		until tail -c "+$((vm_seen + 1))" "$1/console.log" 2>/dev/null | vm_plain | grep -Eq -- "$vm_pattern"; do
+			[ -e "$1/console.sock" ] || return 1
+			sleep 0.3
+		done
+		vm_seen=$(stat -c %s "$1/console.log")
+		printf '%s\r' "$vm_text"
+	done <"$VM_DIALOG" | socat - "UNIX-CONNECT:$1/console.sock" >/dev/null 2>&1
+}
+
 # vm_launch DIR: boots what the variables say, the console to DIR/console.log, every Ethernet frame to DIR/net.pcap.
 #
 #	VM_KERNEL, VM_INITRD, VM_COMMAND_LINE	the three measured parts
@@ -44,6 +82,8 @@ vm_append()
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there
 #	VM_FORWARD	a port of this machine that leads to the guest's port 8444; none when empty
 #	VM_NET, VM_WIRE	which network, and what is wrong with its cable (tests/vm/net.sh)
+#	VM_DIALOG	what somebody at the console types: lines "PATTERN<tab>TEXT"; the text, and the enter key, once what has come since the
+#			last one matches the extended regular expression
 #	VM_SECONDS	how long it may take
 #	VM_ICOUNT	not empty: one processor, whose clock counts instructions (4 ns each); waiting takes the time that it takes
 #	VM_QEMU		further options of QEMU
@@ -84,21 +124,27 @@ vm_launch()
 		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=0,readonly=on,file=$VM_OVMF/OVMF_CODE_4M.fd"
 		vm_tpm="$vm_tpm -drive if=pflash,format=raw,unit=1,snapshot=on,file=$VM_OVMF/OVMF_VARS_4M.fd"
 	fi
+	vm_serial="-serial file:$1/console.log"
+	if [ -n "${VM_DIALOG:-}" ]; then
+		vm_serial="-chardev socket,id=console,path=$1/console.sock,server=on,wait=off,logfile=$1/console.log -serial chardev:console"
+		rm -f "$1/console.sock" "$1/console.log"
+		vm_dialog "$1" &
+	fi
 	vm_forward "$1"
 	vm_network "$1" || return 1
 	vm_cpu="-accel tcg,thread=multi -smp 2"
 	[ -z "${VM_ICOUNT:-}" ] || vm_cpu="-accel tcg,thread=single -icount shift=2 -smp 1"
-	# shellcheck disable=SC2086 # drives, TPM and networks are words
+	# shellcheck disable=SC2086 # drives, TPM, networks and console are words
 	timeout --kill-after=5 "${VM_SECONDS:-120}" $vm_net_in qemu-system-x86_64 -machine q35 $vm_cpu -cpu max -m 768 \
-		-nodefaults -display none -no-reboot -monitor none -serial "file:$1/console.log" \
+		-nodefaults -display none -no-reboot -monitor none $vm_serial \
 		-kernel "$VM_KERNEL" -initrd "$1/initrd.launched" -append "$VM_COMMAND_LINE" \
 		$vm_drives $vm_tpm ${VM_QEMU:-} -device virtio-rng-pci $vm_net_options \
 		>"$1/qemu.log" 2>&1 </dev/null
 	vm_status=$?
 	vm_network_end
 	rm -f "$1/initrd.launched"
+	rm -f "$1/console.sock"
 	[ -z "$vm_tpm" ] || vm_tpm_stop "$1"
-	# ttyS0 has carriage returns, and the firmware leaves terminal codes.
-	tr -d '\r' <"$1/console.log" | sed 's/\x1b\[[=0-9;]*[A-Za-z]//g' | tr -d '\033' >"$1/console.txt"
+	vm_plain <"$1/console.log" >"$1/console.txt"
 	return $vm_status
 }

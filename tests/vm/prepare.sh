@@ -10,6 +10,7 @@
 . "$VM_SRC/tests/vm/dracut.sh"
 . "$VM_SRC/tests/vm/debian13.sh"
 . "$VM_SRC/tests/vm/packaged.sh"
+. "$VM_SRC/tests/vm/storage.sh"
 . "$VM_SRC/tests/vm/table.sh"
 
 # Our programs as a distribution builds them, and the test tools.

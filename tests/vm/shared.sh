@@ -51,6 +51,7 @@ vm_prepare()
 	case " $* " in
 	*' bond '* | *' vlan '*) printf 'bonding max_bonds=0\n8021q\n' >>"$VM_ROOT/etc/initramfs-tools/modules" ;;
 	esac
+	vm_prepare_storage "$@"
 	# Those with dracut have images of their own.
 	for vm_case; do
 		case $vm_case in
