@@ -72,7 +72,7 @@ vm_dracut_image()
 	vm_facts_config "$VM_WORK/$vm_name" "$VM_DRACUT/etc/cryptattest/cryptattest.conf"
 }
 
-# The image that a case asks for by its name: dracut-NAME, dracut-NAME-refused, dracut-NAME-foreign-root.
+# The image that a case asks for by its name: dracut-NAME, dracut-NAME-refused, dracut-NAME-foreign-root, dracut-NAME-bond...
 vm_dracut_named()
 {
 	vm_plain='systemd systemd-initrd dracut-systemd systemd-networkd'
@@ -126,6 +126,9 @@ vm_dracut_once()
 	vm_case=${1#dracut-}
 	vm_case=${vm_case%-refused}
 	vm_case=${vm_case%-foreign-root}
+	case $vm_case in
+	*-late | *-ipv6 | *-bond | *-vlan) vm_case=${vm_case%-*} ;; # cases-net.sh: another network, the same image
+	esac
 	[ -e "$VM_WORK/initrd-dracut-$vm_case" ] || vm_dracut_named "$vm_case"
 }
 
