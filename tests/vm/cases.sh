@@ -60,8 +60,22 @@ case_wrong_measurement()
 	machine 6.12 initrd-6.12
 	server "$(rule snp default/test/root)"
 	machine 6.12 initrd-6.12 -- init=/bin/sh
+	look_around
+	VM_SECONDS=240 # doctor comes first
 	launch root.img
 	expect_no_root
+	# Before our scripts: what the image must have, and the network, which nobody has brought up yet, named for what is missing.
+	expect_console '^early: ok +image +dm_crypt: '
+	expect_console '^early: ok +tee +snp-configfs: '
+	expect_console '^early: ok +config +sound'
+	expect_console '^early: (warn|ok) +(link|address|route) .*; to do: '
+	expect_console '^early: (fail|skip) +tcp +https://10[.]0[.]2[.]100:8443/*: '
+	expect_console '^early: doctor: exit 5'
+	# On standard error and in the kernel's log, whatever was said before: an error is never dropped there.
+	expect_console '^cryptattest: error: refused by the verifier; switching off'
+	expect_console '^[[].*[]] cryptattest: refused by the verifier; switching off'
+	expect_console 'cryptattest: report: cryptattest .*, failure report 1 [|] exit 4: '
+	expect_console 'cryptattest: report: the whole is /run/cryptattest/failure.txt'
 	expect_exit 4
 	expect_server 1 'refused get'
 	expect_server 0 'released default'

@@ -133,6 +133,18 @@ register_at_both_ends()
 	VM_EARLY=$CASE_DIR/early.sh VM_LATE=$CASE_DIR/late.sh
 }
 
+# look_around: doctor runs in the initramfs, before our scripts.
+look_around()
+{
+	{
+		echo 'read -r loglevel rest </proc/sys/kernel/printk'
+		echo 'echo 1 >/proc/sys/kernel/printk'
+		echo '( cryptattest doctor; echo "doctor: exit $?" ) 2>&1 | sed "s/^/early: /"'
+		echo 'echo "$loglevel" >/proc/sys/kernel/printk'
+	} >"$CASE_DIR/early.sh"
+	VM_EARLY=$CASE_DIR/early.sh
+}
+
 # boot_into NAME: the logs of the next boot go to a folder of their own; those of the last one are read as before.
 boot_into()
 {
@@ -210,7 +222,7 @@ expect_exit()
 {
 	text=$("$VM_BUILD/cryptattest" --help | sed -n "s/^ *$1  //p")
 	[ -n "$text" ] || fail "no exit status $1 in cryptattest --help"
-	# On standard error, and in the kernel's log, which takes ten lines in five seconds of us.
+	# On standard error, or in the kernel's log, where the console does not show both.
 	grep -Fq -e "cryptattest: $text; switching off" -e "cryptattest: error: $text; switching off" "$CASE_DIR/console.txt" || fail "the agent did not end with status $1 ($text)"
 	expect_console 'reboot: Power down'
 }
