@@ -163,7 +163,7 @@ vm_table()
 		cat "$VM_WORK/case-$vm_name/tails" >>"$vm_table_file.consoles" 2>/dev/null
 	done | awk -F '\t' '
 		BEGIN { row("CASE", "BOOT", "WAY", "SOURCE", "END", "SECONDS", "REQUESTS", "DEADLINE", "RESULT") }
-		function row(a, b, c, d, e, f, g, h, i) { printf "%-31s %-17s %-9s %-7s %-9s %7s %8s %12s  %s\n", a, b, c, d, e, f, g, h, i }
+		function row(a, b, c, d, e, f, g, h, i) { printf "%-31s %-17s %-9s %-8s %-9s %7s %8s %12s  %s\n", a, b, c, d, e, f, g, h, i }
 		{
 			row($1, $2, $3, $4, $5, $6, $7, $9 == "-" || $3 == "stock" ? "-" : $8 "/" $9 " s", ($10 == "late" ? "LATE " : "") $12)
 			printf "  | %s\n", substr($11, 1, 114)
