@@ -47,7 +47,7 @@ vm_disks_script()
 }
 
 # ttyS0 has carriage returns; the firmware and the shell's line editor leave terminal codes.
-vm_plain() { tr -d '\r' | sed 's/\x1b\[[=0-9;]*[A-Za-z]//g' | tr -d '\033'; }
+vm_plain() { tr -d '\r' | sed -e 's/\x1b\[[=!?0-9;]*[A-Za-z]//g' -e 's/\x1b\][^\x07]*\x07//g' | tr -d '\033'; }
 
 # vm_dialog DIR: types VM_DIALOG. It ends with the guest, whose output it reads so that it does not stall.
 vm_dialog()
