@@ -3,6 +3,7 @@
 #include "push/push.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include "push/child.h"
 
 #define GRACE_MS 5000 /* for a process that has nothing else to do */
+#define LAST_WORD_MS 1500 /* for the result that an operator waits for */
 
 struct push {
 	pid_t pid; /* -1 = buried */
@@ -45,13 +47,34 @@ int push_start(const struct push_listen *l, struct push **ret, struct err **err)
 	return 0;
 }
 
-static void bury(struct push *p)
+/* It reads what it was told before it sees that nobody tells it more. */
+static bool ended_by_itself(const struct push *p)
 {
-	if (p->pid < 0)
-		return;
+	struct deadline d = deadline_in_ms(LAST_WORD_MS);
+
+	if (shutdown(p->fd, SHUT_WR) < 0)
+		return false;
+	while (!deadline_passed(d)) {
+		if (waitpid(p->pid, NULL, WNOHANG) == p->pid)
+			return true;
+		poll(NULL, 0, 5);
+	}
+	return false;
+}
+
+static void reap(struct push *p)
+{
 	kill(p->pid, SIGKILL);
 	while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+static void bury(struct push *p, bool gently)
+{
+	if (p->pid < 0)
+		return;
+	if (!gently || !ended_by_itself(p))
+		reap(p);
 	close(p->fd);
 	p->pid = -1;
 	p->fd = -1;
@@ -59,7 +82,7 @@ static void bury(struct push *p)
 
 static int gone(struct push *p, const char *why, struct err **err)
 {
-	bury(p);
+	bury(p, false);
 	return err_set(err, ERR_INDETERMINATE, "push-process", "the listening process %s", why);
 }
 
@@ -110,7 +133,7 @@ int push_listen(struct push *p, unsigned int *ret_port, struct err **err)
 	if (push_next(p, deadline_in_ms(GRACE_MS), &packet, err) < 0)
 		return -1;
 	if (packet.type == PACKET_FAILED) {
-		bury(p);
+		bury(p, false);
 		return err_set(err, ERR_CONFIG, "push-listen", "%s", packet.text);
 	}
 	if (packet.type != PACKET_LISTENING) {
@@ -138,6 +161,6 @@ void push_stop(struct push *p)
 {
 	if (!p)
 		return;
-	bury(p);
+	bury(p, true);
 	free(p);
 }

@@ -39,6 +39,6 @@ int push_listen(struct push *p, unsigned int *ret_port, struct err **err);
 int push_next(struct push *p, struct deadline d, struct push_packet *ret, struct err **err);
 /* An answer to the connection of that number; nothing happens when it has ended. last: hang up behind it. */
 int push_answer(struct push *p, uint16_t conn, bool last, const void *data, size_t len, struct err **err);
-void push_stop(struct push *p); /* kills and reaps; takes NULL */
+void push_stop(struct push *p); /* gives the last answer 1.5 s to reach the operator, then kills; reaps; takes NULL */
 
 #endif
