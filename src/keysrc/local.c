@@ -14,9 +14,9 @@
 #include "base/cleanup.h"
 #include "base/fileio.h"
 #include "base/text.h"
+#include "keysrc/console.h"
 #include "keysrc/keysrc.h"
 
-#define PTY_MAJOR 136 /* and seven more: pseudo terminals, those of ssh */
 #define PASSPHRASE_MAX (64 * 1024) /* contracts.md 2: a document is at most this long */
 
 struct local_source {
@@ -147,11 +147,11 @@ static int open_terminal(void)
 
 int keysrc_refuse_console(const char *what, struct err **err)
 {
-	_cleanup_close_ int tty = open_terminal();
+	_cleanup_close_ int tty = open_terminal(), proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	unsigned int dev = 0;
 
 	/* The device below /dev/tty and /dev/console; in the kernel's encoding. */
-	if (tty < 0 || (ioctl(tty, TIOCGDEV, &dev) == 0 && (dev >> 8 & 0xfff) >= PTY_MAJOR && (dev >> 8 & 0xfff) < PTY_MAJOR + 8))
+	if (tty < 0 || (ioctl(tty, TIOCGDEV, &dev) == 0 && console_is_pty(dev) && !console_above(proc, getpid())))
 		return 0;
 	err_set(err, ERR_CONFIG, "prompt-on-console", "%s: nothing is asked on this terminal: it is a console, and that of a confidential VM is the host's",
 		what);
