@@ -24,7 +24,10 @@ static int start_listener(struct cli *cli, const struct unlock_options *opt, str
 		err_set(err, ERR_CONFIG, "push-off", "there is no [push] section: nobody may push a secret to this machine");
 		return err_hint(err, "[push] names the operator's key, see cryptattest.conf(5)");
 	}
-	return unlock_may_be_pushed(cli->config, opt) ? push_start(&l, &cli->push, err) : 0;
+	if (!unlock_may_be_pushed(cli->config, opt))
+		return 0;
+	/* The guardian has them already; what listens to the network must not write them. */
+	return events_hide(cli->events, err) < 0 ? -1 : push_start(&l, &cli->push, err);
 }
 
 static int run(struct cli *cli, const struct unlock_options *opt)

@@ -177,7 +177,12 @@ int keysrc_push_wait(struct push_source *s, const struct push_instance *i, struc
 {
 	for (;;) {
 		struct push_packet packet;
-		int rc = push_next(s->p.listener, s->p.deadline, &packet, err);
+		int rc;
+
+		/* A listener that is not ours any more may have packets without end. */
+		if (deadline_passed(s->p.deadline))
+			return err_set(err, ERR_TIMEOUT, "push-window", "no operator came in time");
+		rc = push_next(s->p.listener, s->p.deadline, &packet, err);
 
 		if (rc < 0)
 			return -1;

@@ -27,7 +27,7 @@ static bool named(const struct unlock_options *opt, const struct config_volume *
 
 bool unlock_may_be_pushed(const struct config *c, const struct unlock_options *opt)
 {
-	if (!c->push.present || opt->prepare)
+	if (!c->push.present || opt->prepare || (opt->recover && !opt->push))
 		return false;
 	for (struct config_volume **v = c->volumes; *v; v++)
 		if (named(opt, *v) && (opt->push || (*v)->push || text_eq((*v)->source_name, "push")))

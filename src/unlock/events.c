@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "unlock/events.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -26,6 +27,13 @@ int events_new(int status_fd, struct events **ret, struct err **err)
 	ev->fd = status_fd;
 	ev->origin_ns = clock_monotonic_ns();
 	*ret = ev;
+	return 0;
+}
+
+int events_hide(struct events *ev, struct err **err)
+{
+	if (ev && madvise(ev, sizeof(*ev), MADV_DONTFORK) < 0)
+		return err_set_errno(err, ERR_INTERNAL, "events", errno, "cannot keep the events from a process that reads the network");
 	return 0;
 }
 

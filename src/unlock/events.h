@@ -17,6 +17,8 @@ struct events;
 
 /* fd -1: no lines. A reader that went away never stops an unlock. What is kept is seen by processes that are forked after this. */
 int events_new(int status_fd, struct events **ret, struct err **err);
+/* From processes that are forked from here on. ev may be NULL. ERR_INTERNAL. */
+int events_hide(struct events *ev, struct err **err);
 void events_free(struct events *ev);
 /* volume may be NULL. A NULL ev does nothing. */
 void events_start(struct events *ev, const char *phase, const char *volume);

@@ -52,6 +52,9 @@ static void on_alarm(int sig)
 	say(guard.cancelled ? "cryptattest: a step did not end after cancellation; giving up\n" :
 			      "cryptattest: out of time: the deadline passed inside a step that does not end\n");
 	guardian_overdue(guard.guardian);
+	/* The step did end after all, and the run with it: what it made of it holds. */
+	if (guard.stopped)
+		return;
 	if (guard.boot && guard.action == ON_FAILURE_REBOOT) {
 		say("cryptattest: restarting (on-failure = reboot)\n");
 		guard.power(false);

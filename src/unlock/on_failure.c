@@ -15,6 +15,7 @@
 #include "state/state.h"
 #include "unlock/exitcode.h"
 #include "unlock/job.h"
+#include "unlock/preflight.h"
 
 #define READING_TIME_MS 5000 /* so that the reason can be read on a console */
 #define LOOK_MS 30000	     /* for what was started in the shell to let go of the lock */
@@ -61,7 +62,9 @@ static bool opened_in_shell(const struct unlock_env *env)
 {
 	const struct unlock_options opt = { .all = true };
 	struct run run = { .env = env, .opt = &opt, .lock_fd = -1, .in_initrd = true, .deadline = deadline_in_ms(LOOK_MS) };
-	bool all = state_lock(env->root_fd, run.deadline, &run.lock_fd, &run.err) == 0 && state_load(env->root_fd, &run.state, &run.err) == 0;
+	/* What preflight refused, a shell does not make good. */
+	bool all = (env->config->profile != PROFILE_CVM || preflight_check(env, &run.err) == 0) &&
+		   state_lock(env->root_fd, run.deadline, &run.lock_fd, &run.err) == 0 && state_load(env->root_fd, &run.state, &run.err) == 0;
 
 	if (!all)
 		log_error("%s", err_message(run.err));
