@@ -109,7 +109,9 @@ row_requests()
 row_judge()
 {
 	row_bad=
-	row_late=$(awk -v agent="${row_took:-0}" -v end="${row_seconds:-0}" -v begin="$(row_second 'emul-tee: ready|Run /init as init')" \
+	# What a case does before our scripts (VM_EARLY) is not the boot's.
+	row_begin=$(row_second 'emul-tee: ready')
+	row_late=$(awk -v agent="${row_took:-0}" -v end="${row_seconds:-0}" -v begin="${row_begin:-$(row_second 'Run /init as init')}" \
 		-v most="$row_deadline" -v grace=$VM_GRACE_S -v around=$VM_AROUND_S \
 		'BEGIN { print (agent > most + grace || end - begin > most + around) ? "late" : "kept" }')
 	[ -n "$(row_fact opener)" ] && return
