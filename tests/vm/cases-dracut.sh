@@ -3,7 +3,8 @@
 # The boots with dracut in place of initramfs-tools. Sourced by cases.sh.
 
 VM_CASES_FULL="$VM_CASES_FULL dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
-	dracut-plain-foreign-root dracut-nm dracut-nm-refused dracut-legacy dracut-ng-systemd"
+	dracut-plain-foreign-root dracut-nm dracut-nm-refused dracut-legacy dracut-ng-systemd dracut-ng-plain
+	dracut-systemd-vtpm dracut-plain-vtpm"
 
 # dracut_machine IMAGE WORD...: that image with its tree's kernel, and further words on the command line.
 dracut_machine()
