@@ -86,7 +86,7 @@ const struct keyword config_keywords[] = {
 
 	VTPM("bank", KW_ENUM, bank, .def = "sha256", .values = banks, .allowed = "sha256, sha384, sha1",
 	     .doc = "Bank of the PCRs that a sealed secret depends on. sha1, whose collisions can be made, is for keyslots of clevis alone "
-		    "(interop-unsafe = yes, no sealed): its default where none is given."),
+		    "(interop-unsafe = yes, no sealed), which takes sha1 when it is given no bank."),
 	VTPM("pcrs", KW_PCRS, pcrs, .max = 15, .allowed = "PCR numbers 0 to 15, such as 4 7 9",
 	     .doc = "PCRs whose values at sealing time are demanded again. The cap register is demanded at zero besides, always. Needed by "
 		    "every mode that uses the vTPM, unless signer is set. With profile = cvm these and signed-pcrs together must hold 4, 9 or "
