@@ -11,6 +11,7 @@
 #include "base/fileio.h"
 #include "base/text.h"
 #include "config/parse.h"
+#include "wire/json.h"
 
 #define CONFIG_FILE_MAX (1024 * 1024)
 #define CA_FILE_MAX (1024 * 1024) /* and a signer's key, a chip's certificates */
@@ -176,17 +177,56 @@ static int load_pem(const struct loader *l, const struct config_section *s, cons
 	return 0;
 }
 
-static int load_vtpm(const struct loader *l, const struct config_section *s, struct config_vtpm *t, struct err **err)
+/* PEM, or DER one after the other to the last byte, as verify/ takes them; what they say is found when they are needed. */
+static bool looks_like_certificates(const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text;
+
+	if (strlen(text) == len && strstr(text, "-----BEGIN CERTIFICATE-----"))
+		return true;
+	while (len > 4 && p[0] == 0x30 && p[1] == 0x82) { /* SEQUENCE, two bytes of length: no certificate is shorter */
+		size_t n = 4 + ((size_t)p[2] << 8 | p[3]);
+
+		if (n > len)
+			return false;
+		p += n;
+		len -= n;
+		if (!len)
+			return true;
+	}
+	return false;
+}
+
+/* What evidence/hcl_stored.h reads. */
+static bool looks_like_stored_quote(const char *text, size_t len)
+{
+	_cleanup_json_ json_t *obj = NULL;
+	const char *member;
+
+	return json_parse(text, len, CA_FILE_MAX, false, &obj, NULL) == 0 && json_get_str(obj, "object", "hcl_report", &member, NULL) == 0 &&
+	       json_get_str(obj, "object", "td_quote", &member, NULL) == 0;
+}
+
+static int load_vek(const struct loader *l, const struct config_section *s, struct config_vtpm *t, struct err **err)
 {
 	char *vek = NULL;
 
+	if (load_named(l, s, "vek", t->vek, &vek, &t->vek_len, err) < 0)
+		return -1;
+	t->vek_data = (uint8_t *)vek;
+	if (looks_like_certificates(vek, t->vek_len) || looks_like_stored_quote(vek, t->vek_len))
+		return 0;
+	config_fail(s, "vek", 0, err, "vek = %.200s holds neither certificates (PEM or DER) nor an evidence object with hcl_report and td_quote",
+		    t->vek);
+	return err_hint(err, "see binding = azure in cryptattest(8), WHICH VTPM");
+}
+
+static int load_vtpm(const struct loader *l, const struct config_section *s, struct config_vtpm *t, struct err **err)
+{
 	if (t->signer &&
 	    load_pem(l, s, "signer", t->signer, "-----BEGIN PUBLIC KEY-----", "public key", &t->signer_pem, err) < 0)
 		return -1;
-	if (t->vek && load_named(l, s, "vek", t->vek, &vek, &t->vek_len, err) < 0)
-		return -1;
-	t->vek_data = (uint8_t *)vek;
-	return 0;
+	return t->vek ? load_vek(l, s, t, err) : 0;
 }
 
 static int load_named_files(const struct loader *l, struct err **err)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fileio.h"
 #include "base/log.h"
@@ -174,6 +175,54 @@ static void authorities(void **state)
 	refuse("/my/a.conf", "/my/a.conf:3: ca = /my/not.pem holds no certificate in PEM form");
 }
 
+/* As much of a certificate as is looked at: a SEQUENCE of 257 bytes. */
+static void put_der(const char *name, size_t times, size_t cut)
+{
+	_cleanup_buf_ struct buf der = BUF_INIT(4096);
+
+	for (size_t i = 0; i < times; i++) {
+		buf_append(&der, "\x30\x82\x01\x01", 4);
+		for (size_t n = 0; n < 257; n++)
+			buf_append(&der, "", 1);
+	}
+	assert_int_equal(buf_check(&der, NULL), 0);
+	assert_int_equal(file_write_atomic(root, name + 1, der.data, der.len - cut, 0644, NULL), 0);
+}
+
+static void takes_vek(size_t len)
+{
+	struct config *c = load("/my/a.conf");
+
+	assert_int_equal(c->vtpm.vek_len, len);
+	config_free(c);
+}
+
+static void a_vek_that_is_none(void **state)
+{
+	static const char why[] =
+		"/my/a.conf:2: vek = /my/vek holds neither certificates (PEM or DER) nor an evidence object with hcl_report and td_quote";
+	static const char stored[] = "\n{\"hcl_report\": \"SENM\", \"td_quote\": \"BAAC\"}\n";
+	static const char *const others[] = { "", "junk", "0", "{}", "[1]", "{\"hcl_report\":\"SENM\"}", "{\"hcl_report\":1,\"td_quote\":\"a\"}",
+					      "{\"hcl_report\":\"SENM\",\"td_quote\":\"BAAC\"", "{\"vcekCert\":\"a\",\"certificateChain\":\"b\"}",
+					      "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "\x30\x03" };
+
+	put("/my/a.conf", "[vtpm]\nvek = /my/vek\n");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		put("/my/vek", others[i]);
+		refuse("/my/a.conf", why);
+	}
+	put("/my/vek", "text before\n" PEM PEM);
+	takes_vek(strlen("text before\n" PEM PEM));
+	put("/my/vek", stored);
+	takes_vek(strlen(stored));
+	for (size_t n = 1; n <= 3; n++) {
+		put_der("/my/vek", n, 0);
+		takes_vek(n * 261);
+		put_der("/my/vek", n, 1);
+		refuse("/my/a.conf", why);
+	}
+}
+
 static void keys_and_chips(void **state)
 {
 	static const char key[] = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
@@ -181,12 +230,12 @@ static void keys_and_chips(void **state)
 
 	put("/my/key.pem", key);
 	put("/my/ca.pem", PEM);
-	put("/my/vcek.der", "\x30\x03");
+	put_der("/my/vcek.der", 1, 0);
 	put("/my/a.conf", "[vtpm]\nsigner = /my/key.pem\npcrs = 7\nvek = /my/vcek.der\n");
 	c = load("/my/a.conf");
 	assert_string_equal(c->vtpm.signer_pem, key);
-	assert_int_equal(c->vtpm.vek_len, 2);
-	assert_memory_equal(c->vtpm.vek_data, "\x30\x03", 2);
+	assert_int_equal(c->vtpm.vek_len, 261);
+	assert_memory_equal(c->vtpm.vek_data, "\x30\x82\x01\x01\0", 5);
 	config_free(c);
 	put("/my/a.conf", "[vtpm]\nsigner = /my/ca.pem\npcrs = 7\n");
 	refuse("/my/a.conf", "/my/a.conf:2: signer = /my/ca.pem holds no public key in PEM form");
@@ -203,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unreadable, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(authorities, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(keys_and_chips, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(a_vek_that_is_none, make_root, remove_root),
 	};
 
 	log_init("test", LOGL_ERROR, false);
