@@ -3,15 +3,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "evidence/trustee_json.h"
 #include "kbsd/options.h"
+#include "kbsd/statedir.h"
 #include "kbsd/verbs.h"
 #include "verify/policy.h"
+#include "verify/verify_options.h"
 #include "wire/resource_uri.h"
 
 #define POLICY_MAX (4 * 1024 * 1024)
@@ -23,10 +24,10 @@ static const char help_text[] =
 	"line; it prints nothing and exits 0 when all is well.\n"
 	"\n"
 	"`from-evidence` prints a rule that accepts the machine whose report, quote or Trustee\n"
-	"evidence object is in FILE. The evidence is decoded, not verified: use\n"
-	"`cryptattest-kbs verify` for that, and compare the measurement with one that you\n"
-	"computed. The rule says covers = FILL-IN, which `check` refuses: only you know what\n"
-	"the measurement of your platform covers.\n";
+	"evidence object is in FILE, and says whether that verified with the certificates it\n"
+	"holds, those of --ca and --store, and those in the server's directory. Compare the\n"
+	"measurement with one that you computed. The rule says covers = FILL-IN, which `check`\n"
+	"refuses: only you know what the measurement of your platform covers.\n";
 
 static int check(const char *path, struct err **err)
 {
@@ -43,21 +44,16 @@ static int check(const char *path, struct err **err)
 	return 0;
 }
 
-/* A rule needs the fields and the TCB, which the verdict holds whether or not the chain was found. */
-static int decode(const struct evidence *ev, struct verdict *ret, struct err **err)
+static void say_verdict(const char *path, const struct verdict *v)
 {
-	struct trust_anchors *anchors = NULL;
-	int r;
-
-	if (trust_anchors_new(&anchors, err) < 0)
-		return -1;
-	const struct verify_input in = { .evidence = ev, .anchors = anchors, .at = (int64_t)time(NULL) };
-	r = verify_evidence(&in, ret, err);
-	trust_anchors_free(anchors);
-	return r;
+	if (v->verified)
+		log_info("%s: verified, up to the root %s", path, v->root);
+	else
+		log_warning("%s: NOT VERIFIED (%s: %s)", path, v->reason_id, v->reason);
 }
 
-static int from_evidence(const char *path, const char *resource, struct err **err)
+/* A rule needs the fields and the TCB, which the verdict holds whether or not the chain was found. */
+static int from_evidence(const char *path, const char *resource, const struct verify_options *o, struct err **err)
 {
 	__attribute__((cleanup(evidence_clear))) struct evidence ev = { 0 };
 	_cleanup_buf_ struct buf rule = BUF_INIT(64 * 1024);
@@ -76,20 +72,43 @@ static int from_evidence(const char *path, const char *resource, struct err **er
 			err_reclass(err, ERR_REFUSED);
 		return err_wrap(err, "%s", path);
 	}
-	if (decode(&ev, &v, err) < 0 || policy_from_evidence(uri.path, &v, &rule, err) < 0 || buf_check(&rule, err) < 0)
+	if (verify_options_judge(o, &ev, &v, err) < 0 || policy_from_evidence(uri.path, &v, &rule, err) < 0 || buf_check(&rule, err) < 0)
 		return -1;
-	if (!v.verified)
-		log_warning("%s: NOT VERIFIED (%s: %s)", path, v.reason_id, v.reason);
+	say_verdict(path, &v);
 	if (fwrite(rule.data, 1, rule.len, stdout) != rule.len || fflush(stdout) != 0)
 		return err_set_errno(err, ERR_INTERNAL, "write", errno, "standard output");
 	return 0;
 }
 
+static int set(void *ctx, const char *name, const char *value, struct err **err)
+{
+	return verify_options_set(ctx, name, value, err);
+}
+
+static int rule_for(const char *path, const char *resource, const char *dir, struct verify_options *o, struct err **err)
+{
+	_cleanup_certs_ struct statedir_certs certs = { 0 };
+	int r;
+
+	if (statedir_find_certs(dir, &certs, err) < 0)
+		return -1;
+	o->ca = o->ca ? o->ca : certs.ca;
+	o->store = o->store ? o->store : certs.store;
+	r = from_evidence(path, resource, o, err);
+	o->ca = o->store = NULL;
+	return r;
+}
+
 int cmd_policy(int n, char **args)
 {
-	const char *resource = NULL;
+	const char *resource = NULL, *dir = NULL;
+	struct verify_options o = { 0 };
 	const struct option_def defs[] = {
 		{ "resource", OPTION_STRING, &resource, "NAME", "from-evidence: what the rule is for" },
+		{ "dir", OPTION_STRING, &dir, "DIR", "ca.pem and kds-store of this server (" STATEDIR_DEFAULT ", if any)" },
+		{ "ca", OPTION_CALL, &o, "FILE", "certificates of the chain instead, DER or PEM", .call = set },
+		{ "store", OPTION_CALL, &o, "DIR", "offline certificate store instead", .call = set },
+		{ "test-root", OPTION_CALL, &o, "FILE", "trust this root as well (repeatable)", .call = set },
 		{ NULL },
 	};
 	const char *words[2] = { NULL };
@@ -101,14 +120,14 @@ int cmd_policy(int n, char **args)
 		return verb_fail(e);
 	if (help) {
 		options_help(stdout, "policy check FILE\n"
-				     "       cryptattest-kbs policy from-evidence FILE [--resource NAME]", help_text, defs);
+				     "       cryptattest-kbs policy from-evidence FILE [--resource NAME] [--dir DIR]", help_text, defs);
 		return EXIT_DONE;
 	}
-	if (strcmp(words[0], "check") == 0 && !resource)
+	if (strcmp(words[0], "check") == 0 && !resource && !dir && !o.ca && !o.store && !o.test_roots_n)
 		r = check(words[1], &e);
 	else if (strcmp(words[0], "from-evidence") == 0)
-		r = from_evidence(words[1], resource, &e);
+		r = rule_for(words[1], resource, dir, &o, &e);
 	else
-		r = err_set(&e, ERR_CONFIG, "usage", "policy check FILE, or policy from-evidence FILE [--resource NAME]");
+		r = err_set(&e, ERR_CONFIG, "usage", "policy check FILE, or policy from-evidence FILE [--resource NAME] [--dir DIR]");
 	return r < 0 ? verb_fail(e) : EXIT_DONE;
 }

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "kbsd/options.h"
+#include "kbsd/statedir.h"
 #include "kbsd/verbs.h"
 #include "verify/verify_options.h"
 
@@ -14,7 +15,10 @@ static const char help_text[] =
 	"Exit code 0: verified; 4: refused, or not evidence at all; 2: a file cannot be read, or\n"
 	"wrong usage. Nothing is fetched: the verdict names what is missing and the URL to get\n"
 	"it from. Without --policy no measurement is judged. Evaluation of Intel's TCB\n"
-	"collateral (--collateral) is not supported in this release.\n";
+	"collateral (--collateral) is not supported in this release.\n"
+	"\n"
+	"What was downloaded into the server's directory counts: DIR/ca.pem and DIR/kds-store,\n"
+	"where --ca and --store do not name others.\n";
 
 static int set(void *ctx, const char *name, const char *value, struct err **err)
 {
@@ -32,7 +36,9 @@ static int no_collateral(void *ctx, const char *name, const char *value, struct 
 int cmd_verify(int n, char **args)
 {
 	struct verify_options o = { 0 };
+	_cleanup_certs_ struct statedir_certs certs = { 0 };
 	struct option_def defs[16] = { 0 };
+	const char *dir = NULL;
 	_cleanup_buf_ struct buf note = BUF_INIT(256 * 1024);
 	_cleanup_free_ char *json = NULL;
 	struct err *e = NULL;
@@ -44,12 +50,17 @@ int cmd_verify(int n, char **args)
 		defs[d++] = (struct option_def){ t->name, OPTION_CALL, &o, t->metavar, t->help, .call = set };
 	defs[d++] = (struct option_def){ "collateral", OPTION_CALL, &o, "DIR", "not supported in this release",
 					 .call = no_collateral };
+	defs[d++] = (struct option_def){ "dir", OPTION_STRING, &dir, "DIR", "ca.pem and kds-store of this server (" STATEDIR_DEFAULT ", if any)" };
 	if (options_parse(defs, n, args, 0, 0, NULL, &help, &e) < 0)
 		return verb_fail(e);
 	if (help) {
 		options_help(stdout, "verify --tee snp|tdx --evidence FILE [OPTIONS]", help_text, defs);
 		return EXIT_DONE;
 	}
+	if (statedir_find_certs(dir, &certs, &e) < 0)
+		return verb_fail(e);
+	o.ca = o.ca ? o.ca : certs.ca;
+	o.store = o.store ? o.store : certs.store;
 	if (verify_options_run(&o, &json, &code, &note, &e) < 0)
 		return verb_fail(e);
 	if (buf_cstr(&note))

@@ -6,10 +6,12 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 int statedir_open(const char *path, struct statedir *ret, struct err **err)
 {
@@ -17,8 +19,12 @@ int statedir_open(const char *path, struct statedir *ret, struct err **err)
 	struct stat st;
 
 	if (fd < 0) {
+		bool denied = errno == EACCES;
+
 		err_set_errno(err, ERR_CONFIG, "statedir", errno, "%s: cannot open the server's directory", path);
-		return err_hint(err, "cryptattest-kbs init %s makes it; --dir names another one", path);
+		if (denied)
+			return err_hint(err, "only root and the directory's owner may");
+		return err_hint(err, "cryptattest-kbs init --user " STATEDIR_USER " --name HOST %s makes it; --dir names another one", path);
 	}
 	if (fstat(fd, &st) < 0)
 		return err_set_errno(err, ERR_CONFIG, "statedir", errno, "%s", path);
@@ -42,8 +48,10 @@ static int find_user(const char *user, uid_t *uid, gid_t *gid, struct err **err)
 	pw = getpwnam(user);
 	if (!pw && errno)
 		return err_set_errno(err, ERR_CONFIG, "user", errno, "cannot look up the user %s", user);
-	if (!pw)
-		return err_set(err, ERR_CONFIG, "user", "there is no user %s", user);
+	if (!pw) {
+		err_set(err, ERR_CONFIG, "user", "there is no user %s", user);
+		return strcmp(user, STATEDIR_USER) == 0 ? err_hint(err, "systemd-sysusers makes it after `make install`; the package does") : -1;
+	}
 	if (pw->pw_uid == 0)
 		return err_set(err, ERR_CONFIG, "user", "%s is root: the server needs a user of its own", user);
 	*uid = pw->pw_uid;
@@ -116,6 +124,31 @@ int statedir_become_owner(const struct statedir *d, bool server, struct err **er
 bool statedir_has(const struct statedir *d, const char *name)
 {
 	return faccessat(d->fd, name, F_OK, 0) == 0;
+}
+
+static int add_path(const struct statedir *d, const char *name, char **ret, struct err **err)
+{
+	if (!statedir_has(d, name))
+		return 0;
+	*ret = text_printf("%s/%s", d->path, name);
+	return *ret ? 0 : err_nomem(err);
+}
+
+int statedir_find_certs(const char *dir, struct statedir_certs *ret, struct err **err)
+{
+	_cleanup_statedir_ struct statedir d = STATEDIR_INIT;
+	_cleanup_err_ struct err *why = NULL;
+
+	if (statedir_open(dir ? dir : STATEDIR_DEFAULT, &d, &why) < 0)
+		return !dir && err_errno(why) ? 0 : err_propagate(err, TAKE_PTR(why));
+	return add_path(&d, FILE_CA, &ret->ca, err) < 0 || add_path(&d, DIR_STORE, &ret->store, err) < 0 ? -1 : 0;
+}
+
+void statedir_certs_clear(struct statedir_certs *c)
+{
+	free(c->ca);
+	free(c->store);
+	*c = (struct statedir_certs){ 0 };
 }
 
 void statedir_close(struct statedir *d)

@@ -20,6 +20,7 @@
 #include "base/err.h"
 
 #define STATEDIR_DEFAULT "/var/lib/cryptattest-kbs" /* as StateDirectory= of the unit, whatever the prefix */
+#define STATEDIR_USER "cryptattest-kbs" /* whom systemd/cryptattest-kbs.sysusers makes */
 
 #define FILE_CERT "server.crt"
 #define FILE_KEY "server.key"
@@ -49,6 +50,16 @@ int statedir_check_user(const struct statedir *d, const char *user, struct err *
  * directory owned by root is refused when server is set: the server never runs as root. ERR_CONFIG. */
 int statedir_become_owner(const struct statedir *d, bool server, struct err **err);
 bool statedir_has(const struct statedir *d, const char *name);
+
+/* The certificates that the owner of the machines downloaded into the directory; NULL: there are none of that kind. */
+struct statedir_certs {
+	char *ca, *store; /* paths */
+};
+/* dir NULL: the usual one, of which an absent or unreadable one is none; a given one must be there. Changes no identity. ERR_CONFIG. */
+int statedir_find_certs(const char *dir, struct statedir_certs *ret, struct err **err);
+void statedir_certs_clear(struct statedir_certs *c);
+#define _cleanup_certs_ __attribute__((cleanup(statedir_certs_clear)))
+
 void statedir_close(struct statedir *d);
 #define _cleanup_statedir_ __attribute__((cleanup(statedir_close)))
 

@@ -154,7 +154,7 @@ static void refuse(struct verdict *v, const char *id, const char *why)
 	snprintf(v->reason, sizeof(v->reason), "%s", why);
 }
 
-static int judge(const struct verify_options *o, const struct evidence *ev, struct verdict *v, struct err **err)
+int verify_options_judge(const struct verify_options *o, const struct evidence *ev, struct verdict *ret, struct err **err)
 {
 	__attribute__((cleanup(anchors_cleanup))) struct trust_anchors *anchors = NULL;
 	_cleanup_free_ char *vek = NULL, *ca = NULL;
@@ -179,7 +179,7 @@ static int judge(const struct verify_options *o, const struct evidence *ev, stru
 		.report_data = o->has_report_data ? o->report_data : NULL,
 		.at = o->has_at ? o->at : (int64_t)time(NULL),
 	};
-	return verify_evidence(&in, v, err);
+	return verify_evidence(&in, ret, err);
 }
 
 /* 1 allowed, 0 denied, -1 error. */
@@ -296,7 +296,7 @@ int verify_options_run(const struct verify_options *o, char **ret_json, int *ret
 		return -1;
 	if (evidence_load((const uint8_t *)text, len, &ev, &why) < 0)
 		return unparsable(o, why, ret_json, ret_exit, err);
-	if (judge(o, &ev, &v, err) < 0)
+	if (verify_options_judge(o, &ev, &v, err) < 0)
 		return -1;
 	if (o->tee != TEE_NONE && o->tee != ev.tee) {
 		char message[80];

@@ -35,6 +35,9 @@ extern const struct verify_option_text verify_option_texts[];
 /* name without dashes; value is kept, not copied. ERR_CONFIG, id "usage": unknown name, given twice, bad value. */
 int verify_options_set(struct verify_options *o, const char *name, const char *value, struct err **err);
 
+/* The verdict on ev by vek, ca, store, test roots, report data and date alone. ERR_CONFIG: a file that cannot be read or is no such thing. */
+int verify_options_judge(const struct verify_options *o, const struct evidence *ev, struct verdict *ret, struct err **err);
+
 /* Verdict as JSON (contracts.md 8) in *ret_json. *ret_exit: 0 verified, 4 refused or unparsable. *note: lines for
  * people (the rule that allowed, or why the policy says no). An error is ERR_CONFIG (exit 2: usage, or a file that
  * cannot be read) or ERR_INTERNAL, ERR_NOMEM. */

@@ -86,6 +86,15 @@ has err "no rule" "and says that it allows nothing"
 code 2 "init --rotate of no directory" "$kbs" init --rotate "$top/none"
 code 2 "init for root" "$kbs" init --user root --name a "$top/none"
 code 2 "init for nobody knows" "$kbs" init --user no-such-user --name a "$top/none"
+hasnot err "sysusers" "nothing makes that user"
+if getent passwd cryptattest-kbs >/dev/null; then
+	code 2 "no directory" "$kbs" resource list --dir "$top/none"
+else
+	code 2 "init before its user is made" "$kbs" init --user cryptattest-kbs --name a "$top/none"
+	has err "systemd-sysusers makes it" "says who makes it"
+	code 2 "no directory" "$kbs" resource list --dir "$top/none"
+fi
+has err "init --user cryptattest-kbs --name HOST $top/none makes it" "says how it is made"
 
 # --- resource
 printf 'a passphrase of some length' >secret
@@ -155,6 +164,36 @@ code 2 "verify: bad hex" "$kbs" verify --tee snp --evidence snp.json --report-da
 code 4 "verify: before the certificates" "$kbs" verify --tee snp --evidence snp.json --test-root "$roots" --at 1999-01-01
 code 2 "verify: collateral" "$kbs" verify --tee tdx --evidence tdx.bin --collateral .
 has err "not supported in this release" "says so"
+
+# --- what the owner downloaded into the server's directory
+code 4 "verify --dir: nothing is there yet" "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir"
+hwid=$(sed -n 's,.*kdsintf.amd.com/vcek/v1/[^/]*/\([0-9a-f]*\)?.*,\1,p' out | head -n 1)
+mkdir -p "$dir/kds-store/vcek/$hwid"
+openssl x509 -in "$pki/vcek.pem" -outform DER -out "$dir/kds-store/vcek/$hwid/vcek.der"
+cp chain.pem "$dir/ca.pem"
+chown -R --reference "$dir" "$dir/ca.pem" "$dir/kds-store"
+code 0 "verify --dir" "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir"
+code 0 "policy from-evidence --dir" "$kbs" policy from-evidence snp.bin --test-root "$roots" --dir "$dir"
+has err "verified, up to the root test:" "says that it verified"
+has out '^\[resource ' "and prints the rule"
+hasnot out "verified" "alone on standard output"
+mkdir none-store
+code 4 "--store takes the place of its store" "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir" --store none-store
+code 4 "--ca that of its certificates" "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir" --ca "$pki/vcek.pem"
+code 0 "policy from-evidence --store" "$kbs" policy from-evidence snp.bin --test-root "$roots" --dir "$dir" --store none-store
+has err "NOT VERIFIED (vek-missing" "says what is missing"
+has err "fetch https://kdsintf.amd.com/" "and where"
+code 2 "verify --dir of none" "$kbs" verify --evidence snp.bin --dir "$top/none"
+code 2 "policy from-evidence --dir of none" "$kbs" policy from-evidence snp.bin --dir "$top/none"
+chmod 0750 "$dir"
+code 2 "verify --dir that others can read" "$kbs" verify --evidence snp.bin --dir "$dir"
+has err "must be 0700" "says so"
+chmod 0700 "$dir"
+code 2 "policy check --dir" "$kbs" policy check "$dir/policy.conf" --dir "$dir"
+echo junk >"$dir/ca.pem"
+code 2 "a bad ca.pem" "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir"
+has err "ca.pem\|CA" "is named"
+rm -r "$dir/ca.pem" "$dir/kds-store"
 
 # --- policy
 code 0 "policy from-evidence" "$kbs" policy from-evidence snp.json --resource default/vm/root

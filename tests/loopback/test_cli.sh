@@ -347,8 +347,8 @@ if [ -x "$server" ]; then
 		serve) echo dir listen user cert key policy ca store test-root protocol session-time connection-time idle-time \
 			max-connections max-per-address max-sessions ;;
 		resource) echo dir file document binary replace ;;
-		policy) echo resource ;;
-		verify) echo tee evidence vek ca store test-root report-data at policy resource collateral ;;
+		policy) echo resource dir ca store test-root ;;
+		verify) echo tee evidence vek ca store test-root report-data at policy resource collateral dir ;;
 		esac
 	}
 	for verb in init serve resource policy verify; do
