@@ -189,6 +189,10 @@ static int push(const struct push_options *o, const char *address, struct err **
 		return err_wrap(err, "--resource");
 	if (load(&m, o, uri.path, err) < 0)
 		return -1;
+	if (!policy_has_section(m.policy, uri.path)) {
+		err_set(err, ERR_CONFIG, "push-policy", "no section is for resource %s: nothing would be sent", uri.path);
+		return err_hint(err, "a rule of the policy names it: [resource %s]", uri.path);
+	}
 	const struct push_client c = {
 		.address = address,
 		.key = m.key,
@@ -215,13 +219,17 @@ static int make_key(const char *path, struct err **err)
 	if (certs_make_key(&pem, err) < 0 || certs_pin(pem, pin, err) < 0)
 		return -1;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0)
-		return err_set_errno(err, ERR_CONFIG, "open", errno, "%s", path);
+	if (fd < 0) {
+		bool exists = errno == EEXIST;
+
+		err_set_errno(err, ERR_CONFIG, "open", errno, "%s", path);
+		return exists ? err_hint(err, "an operator's key is not overwritten: name another file") : -1;
+	}
 	if (fd_write_all(fd, secret_cdata(pem), secret_len(pem), err) < 0)
 		return err_wrap(err, "%s", path);
 	if (fsync(fd) < 0)
 		return err_set_errno(err, ERR_INTERNAL, "write", errno, "%s", path);
-	printf("[push]\noperator = %s\n", pin);
+	printf("# and \"push = yes\" in [volume NAME], for boots that reach no broker\n[push]\noperator = %s\n", pin);
 	return fflush(stdout) == 0 ? 0 : err_set_errno(err, ERR_INTERNAL, "write", errno, "standard output");
 }
 

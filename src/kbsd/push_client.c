@@ -79,7 +79,12 @@ static int connect_once(const struct push_client *c, int *ret, struct err **err)
 	for (const struct addrinfo *a = list; a && error; a = a->ai_next)
 		error = connect_one(a, ret);
 	freeaddrinfo(list);
-	return error ? err_set_errno(err, ERR_UNREACHABLE, "push-connect", error, "%s", c->address) : 0;
+	if (!error)
+		return 0;
+	err_set_errno(err, ERR_UNREACHABLE, "push-connect", error, "%s", c->address);
+	if (c->wait_ms)
+		return -1;
+	return err_hint(err, "the machine listens only while a volume waits: --wait 10m tries until then");
 }
 
 static int open_once(const struct push_client *c, struct push_tls *tls, struct push_conn **ret, struct err **err)
@@ -91,17 +96,34 @@ static int open_once(const struct push_client *c, struct push_tls *tls, struct p
 	return push_conn_open(tls, fd, -1, deadline_in_ms(c->timeout_ms), ret, err);
 }
 
+static void say_waiting(const struct push_client *c)
+{
+	static const struct {
+		uint64_t ms;
+		const char *name;
+	} units[] = { { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" } };
+	size_t i = 0;
+
+	while (c->wait_ms % units[i].ms)
+		i++;
+	log_info("waiting up to %llu%s for %s", (unsigned long long)(c->wait_ms / units[i].ms), units[i].name, c->address);
+}
+
 /* What forwards ports for the machine may take a connection and drop it while nobody listens there: that is no answer either. */
 static int open_wait(const struct push_client *c, struct push_tls *tls, struct push_conn **ret, struct err **err)
 {
 	struct deadline d = deadline_in_ms(c->wait_ms ? c->wait_ms : 1);
 
-	for (;;) {
+	for (bool said = !c->wait_ms;; said = true) {
 		_cleanup_err_ struct err *e = NULL;
 
 		if (open_once(c, tls, ret, &e) == 0)
 			return 0;
-		if ((err_class(e) != ERR_UNREACHABLE && err_class(e) != ERR_TIMEOUT) || !clock_sleep_ms(AGAIN_MS, d))
+		if (err_class(e) != ERR_UNREACHABLE && err_class(e) != ERR_TIMEOUT)
+			return err_propagate(err, TAKE_PTR(e));
+		if (!said)
+			say_waiting(c);
+		if (!clock_sleep_ms(AGAIN_MS, d))
 			return err_propagate(err, TAKE_PTR(e));
 	}
 }

@@ -167,3 +167,13 @@ int policy_parse(const char *file, const char *text, size_t len, struct policy *
 	*ret = p;
 	return 0;
 }
+
+bool policy_has_section(const struct policy *p, const char *resource)
+{
+	const char *pattern;
+
+	for (size_t i = 0; (pattern = policy_pattern(p, i)); i++)
+		if (policy_pattern_matches(pattern, resource))
+			return true;
+	return false;
+}

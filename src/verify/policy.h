@@ -30,6 +30,9 @@ size_t policy_rules(const struct policy *p);
 /* The name in the i-th section, in file order, possibly with `*`; NULL past the last. */
 const char *policy_pattern(const struct policy *p, size_t i);
 
+/* Does any section count for this resource? */
+bool policy_has_section(const struct policy *p, const char *resource);
+
 struct policy_request {
 	const char *resource;	     /* "default/web-042/root" */
 	const struct verdict *verdict; /* must be verified */

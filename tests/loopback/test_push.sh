@@ -18,7 +18,7 @@ mkdir -p "$root/etc" "$root/run" "$root/tee" "$root/proc/sys/kernel/random"
 echo 11111111-2222-4333-8444-555555555599 >"$root/proc/sys/kernel/random/boot_id"
 echo snp >"$root/tee/kind"
 echo "$pki" >"$root/tee/pki-dir"
-plan 70
+plan 76
 
 # volume NAME [OPTION...]: an image with a passphrase of 32 random bytes, and its document
 volume() {
@@ -115,7 +115,8 @@ rule "$measurement" >"$tmp/policy"
 # --- keys
 check "a key is made" sh -c "'$kbsd' push --make-key '$tmp/operator.key' >'$tmp/operator.conf'"
 check "for its owner alone" [ "$(stat -c %a "$tmp/operator.key")" = 600 ]
-check "and is not overwritten" eval '! with --make-key "$tmp/operator.key"'
+check "and is not overwritten" eval '! with --make-key "$tmp/operator.key" && told "name another file"'
+check "the lines say what a volume with a broker needs" eval '[ "$(head -n 2 "$tmp/operator.conf" | tr "\n" ,)" = "# and \"push = yes\" in [volume NAME], for boots that reach no broker,[push]," ]'
 "$kbsd" push --make-key "$tmp/stranger.key" >"$tmp/stranger.conf"
 config 30s 'secret = push' >"$root/conf"
 config 30s 'mode = manual' >"$root/manual"
@@ -169,8 +170,12 @@ rule "$(printf '%096d' 7)" >"$tmp/policy-other"
 check "another measurement: the operator's program refuses" push 4 "policy=$tmp/policy-other"
 check "with both values" eval 'told "found $measurement, wanted 0000" && told policy-deny'
 echo '# nothing is allowed' >"$tmp/policy-empty"
-check "a policy without a rule refuses" push 4 "policy=$tmp/policy-empty"
-check "a rule for another resource does not count" push 4 "resource=default/vm/data"
+check "a policy without a rule: nothing is tried" eval 'push 2 "policy=$tmp/policy-empty" && told push-policy'
+check "a rule for another resource does not count" push 2 "resource=default/vm/data"
+check "which is said before anybody is asked" eval 'push 2 resource=default/vm/data host=127.0.0.9 &&
+	told "no section is for resource default/vm/data: nothing would be sent"'
+sed 's,default/vm/root,default/*/root,' "$tmp/policy" >"$tmp/policy-pattern"
+check "a section for any machine is one" push 4 "policy=$tmp/policy-pattern" "key=$tmp/stranger.key"
 check "without a policy nothing is even tried" eval '! with --key "$tmp/operator.key" --document "$tmp/root.doc" --resource default/vm/root "127.0.0.1:$port" && told "without a rule"'
 check "a document of another volume is not sent: exit 9" push 9 "document=$tmp/other.doc"
 check "and says what is waited for" told "waits for: root, UUID $uuid"
@@ -244,6 +249,12 @@ took=$((($(date +%s%N) - before) / 1000000))
 check "in time ($took ms)" [ $took -ge 1900 -a $took -le 5000 ]
 check "with the reason" says "push-window"
 check "then nobody answers: exit 5" push 5
+check "and how to wait is said" told "push-connect.*listens only while a volume waits: --wait 10m tries until then"
+"$kbsd" push --key "$tmp/operator.key" --policy "$tmp/policy" --document "$tmp/root.doc" --resource default/vm/root \
+	--wait 2500ms "127.0.0.1:$port" >"$tmp/pushed" 2>&1
+check "--wait says once that it waits, how long and for whom" eval '[ "$(grep -c "waiting up to 2500ms for 127.0.0.1:$port" "$tmp/pushed")" = 1 ] && ! told "wait 10m"'
+check "no other duration is said in its place" eval '"$kbsd" push --key "$tmp/operator.key" --policy "$tmp/policy" --document "$tmp/root.doc" \
+	--resource default/vm/root --wait 1000ms "127.0.0.1:$port" >"$tmp/pushed" 2>&1; [ $? = 5 ] && told "waiting up to 1s for"'
 
 # --- what the operator vouches for is not what is on the disk any more
 volume root --uuid "$uuid" # as a host would: the same UUID, a key of its own
