@@ -108,12 +108,7 @@ with_clevis() {
 # typed LINE...: an unlock with a terminal of its own, on which these lines are typed
 typed() {
 	rm -rf root/run/cryptattest
-	for line in "$@"; do
-		sleep 0.7
-		echo "$line"
-	done | timeout 60 script -qec "$agent unlock root --config /etc/test.conf" /dev/null >out 2>&1
-	code=$?
-	tr -d '\r' <out >err
+	on_terminal 'PIN for' "$agent unlock root --config /etc/test.conf" "$@"
 }
 
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out sign.pem 2>/dev/null && openssl pkey -in sign.pem -pubout -out root/etc/signer.pem

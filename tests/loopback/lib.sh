@@ -120,3 +120,30 @@ start_kbs() {
 	url=$(sed -n s/^url=//p "$tmp/info")
 	pin=$(sed -n s/^pin=//p "$tmp/info")
 }
+
+# on_terminal PROMPT COMMAND LINE...: COMMAND on a pseudo terminal of its own; each line is typed when PROMPT stands there once more. Sets code;
+# what was shown is in err.
+on_terminal() {
+	prompt=$1 command=$2
+	shift 2
+	rm -f ended
+	: >out
+	{
+		asked=0 tries=0
+		for line; do
+			asked=$((asked + 1))
+			until [ -e ended ] || [ "$(grep -c "$prompt" out)" -ge $asked ] || [ $tries -ge 1000 ]; do
+				tries=$((tries + 1))
+				sleep 0.05
+			done
+			[ -e ended ] || echo "$line"
+		done
+		# Its end of file would end the command too.
+		until [ -e ended ] || [ $tries -ge 1000 ]; do
+			tries=$((tries + 1))
+			sleep 0.05
+		done
+	} | timeout 60 script -qec "$command; code=\$?; : >ended; exit \$code" /dev/null >out 2>&1
+	code=$?
+	tr -d '\r' <out >err
+}

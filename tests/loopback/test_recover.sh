@@ -19,17 +19,7 @@ cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 10
 typed() {
 	rm -rf root/run root/mapper
 	mkdir root/run root/mapper
-	: >out
-	{
-		tries=0
-		until grep -q 'Passphrase for root:' out || [ $tries -ge 200 ]; do
-			tries=$((tries + 1))
-			sleep 0.05
-		done
-		echo "$1"
-		sleep 0.2
-	} | timeout 60 script -qec "$2 $agent recover root --config /etc/test.conf" /dev/null >out 2>&1
-	code=$?
+	on_terminal 'Passphrase for root:' "$2 $agent recover root --config /etc/test.conf" "$1"
 }
 all() {
 	for word; do

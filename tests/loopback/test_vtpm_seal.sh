@@ -13,12 +13,7 @@ sed 's/^sealed = .*/sealed = \/boot\/pin.sealed/' root/etc/pin.conf >root/etc/as
 cp pin.sealed root/boot/pin.sealed
 # typed LINE...: an unlock with a terminal of its own, on which these lines are typed
 typed() {
-	for line in "$@"; do
-		sleep 0.7
-		echo "$line"
-	done | timeout 60 script -qec "$agent unlock root --config /etc/asks.conf" /dev/null >out 2>&1
-	code=$?
-	tr -d '\r' <out >err
+	on_terminal 'PIN for' "$agent unlock root --config /etc/asks.conf" "$@"
 }
 # Each restart of a TPM that was not told to shut down counts as a wrong try.
 many_tries() {
