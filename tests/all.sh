@@ -125,7 +125,7 @@ layer_sanitizers()
 
 # Every unit test program that valgrind gets through in reasonable time: not those that make RSA keys by the dozen, wait for clocks,
 # live in namespaces of their own, end in the middle of a thread on purpose, cut the power at every write, search
-# their own memory, or talk to hundreds of software TPMs (the sanitizers run those).
+# their own memory, or try hundreds of calls of OpenSSL and a software TPM (the sanitizers run those).
 VALGRIND_NOT="test_assumptions test_luks_power_cut test_vtpm_memory test_ear_token test_guard test_jwk test_keypair test_luks_binary"
 VALGRIND_NOT="$VALGRIND_NOT test_luks_device test_net_namespace test_tee test_tee_testpki test_tee_worker test_verify_flips test_vtpm_wire"
 
