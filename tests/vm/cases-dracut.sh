@@ -4,7 +4,7 @@
 
 VM_CASES_FULL="$VM_CASES_FULL dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
 	dracut-plain-foreign-root dracut-nm dracut-nm-refused dracut-legacy dracut-ng-systemd dracut-ng-plain
-	dracut-systemd-vtpm dracut-plain-vtpm"
+	dracut-systemd-vtpm dracut-plain-vtpm dracut-lvm dracut-lvm-plain dracut-lvm-socket"
 
 # dracut_machine IMAGE WORD...: that image with its tree's kernel, and further words on the command line.
 dracut_machine()
@@ -139,6 +139,63 @@ case_dracut_ng_nm()
 {
 	title "$1" "Debian 13, dracut-ng with systemd: NetworkManager" || return 0
 	opened_by_dracut initrd-dracut-ng-nm ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root"
+}
+
+# --- LVM on a volume -----------------------------------------------------------------------------------------------------------
+
+# lvm_by_dracut IMAGE WARN-CONFIG WORD...: C17 once more (lvm-foreign-group of cases-storage.sh): the volume group is found without the host's disk, and
+# with it ours is what is activated.
+lvm_by_dracut()
+{
+	image=$1 warn=$2
+	shift 2
+	set -- "$@" root=/dev/mapper/vg-root rd.lvm.lv=vg/root
+	tee snp
+	VM_SECONDS=300
+	lvm_disks
+
+	boot_into alone
+	VM_DISKS_KEPT=$CASE_DIR/ours.img
+	dracut_machine "$image" "$@"
+	server "$(rule snp default/test/pv)"
+	launch
+	server_stop
+	expect_root_on_lvm
+	expect_no_console 'foreign-vg'
+
+	# preflight = warn: what remains is the filter.
+	boot_into foreign
+	VM_DISKS_KEPT="$CASE_DIR/host.img $CASE_DIR/ours.img"
+	with_config "$warn" "$image"
+	dracut_machine initrd "$@"
+	server "$(rule snp default/test/pv)"
+	launch
+	server_stop
+	expect_console 'foreign-vg'
+	expect_root_on_lvm
+	expect_no_console '^late: vg-root lies on vd'
+}
+
+case_dracut_lvm()
+{
+	title "$1" "dracut with systemd: root on LVM in the volume, also with a disk of the host's with our group's name" || return 0
+	lvm_by_dracut initrd-dracut-lvm lvm-warn.conf ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=pv"
+	expect_opened pv kbs
+}
+
+case_dracut_lvm_plain()
+{
+	title "$1" "dracut without systemd: root on LVM in the volume, also with a disk of the host's with our group's name" || return 0
+	lvm_by_dracut initrd-dracut-lvm-plain lvm-warn.conf ip=dhcp
+	expect_opened pv kbs
+}
+
+case_dracut_lvm_socket()
+{
+	title "$1" "dracut with systemd, socket: the same, mapped by systemd-cryptsetup" || return 0
+	lvm_by_dracut initrd-dracut-lvm-socket lvm-crypttab-warn.conf ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=pv" \
+		"rd.luks.key=$VM_UUID_ROOT=/run/cryptattest/key.sock" "rd.luks.options=$VM_UUID_ROOT=header=/run/cryptattest/header/pv,tries=1"
+	expect_console 'pv: passphrase handed out'
 }
 
 # --- with a TPM ------------------------------------------------------------------------------------------------------------------

@@ -6,25 +6,27 @@ VM_DRACUT_PACKAGES="$VM_KERNEL_612 dracut dracut-core dracut-network systemd sys
 	isc-dhcp-client iputils-arping network-manager procps e2fsprogs libcurl4 libjansson4 libssl3 libcryptsetup12 libdevmapper1.02.1 libfuse3-3
 	libtss2-esys-3.0.2-0 libtss2-tcti-device0 libtss2-rc0 libtss2-mu0"
 
-# Changes with the packages and their versions.
+# vm_dracut_key [FURTHER-PACKAGE]: changes with the packages and their versions.
 vm_dracut_key()
 {
 	{
 		vm_tree_version "$VM_KERNEL_612"
 		vm_tree_version dracut
-		echo "$VM_DRACUT_PACKAGES"
+		[ $# = 0 ] || vm_tree_version "$1"
+		echo "$VM_DRACUT_PACKAGES${1:+ $1}"
 	} | sha256sum | cut -c1-16
 }
 
-# VM_DRACUT: the tree, with our programs in it. dracut is diverted while the kernel is configured: it would make an image for nothing.
+# vm_prepare_dracut [FURTHER-PACKAGE]: VM_DRACUT is the tree, with our programs in it. dracut is diverted while the kernel is configured: it
+# would make an image for nothing.
 vm_prepare_dracut()
 {
-	vm_tar=$VM_CACHE/dracut-$(vm_dracut_key).tar
+	vm_tar=$VM_CACHE/dracut${1:+-with-$1}-$(vm_dracut_key "$@").tar
 	if [ ! -s "$vm_tar" ]; then
-		rm -f "$VM_CACHE"/dracut-[0-9a-f]*.tar
-		VM_TREE_PACKAGES=$VM_DRACUT_PACKAGES VM_TREE_DIVERT=/usr/bin/dracut vm_tree_make "$vm_tar" >&2
+		rm -f "$VM_CACHE"/dracut${1:+-with-$1}-[0-9a-f]*.tar
+		VM_TREE_PACKAGES="$VM_DRACUT_PACKAGES${1:+ $1}" VM_TREE_DIVERT=/usr/bin/dracut vm_tree_make "$vm_tar" >&2
 	fi
-	VM_DRACUT=$VM_WORK/dracut-tree
+	VM_DRACUT=$VM_WORK/dracut${1:+-with-$1}-tree
 	mkdir -p "$VM_DRACUT"
 	tar -C "$VM_DRACUT" -xf "$vm_tar"
 	make -s -C "$VM_BUILD" install DESTDIR="$VM_DRACUT" >"$VM_WORK/install-dracut.log" 2>&1 ||
@@ -85,6 +87,9 @@ vm_dracut_named()
 	legacy) set -- test "$1" --omit 'systemd-networkd network-manager' --add 'systemd network-legacy' ;;
 	plain | ng-plain) set -- test "$1" --omit "$vm_plain network-manager" --add network-legacy ;;
 	systemd-vtpm) set -- vtpm "$1" --add 'systemd systemd-networkd' ;;
+	lvm) set -- lvm "$1" --add 'systemd systemd-networkd lvm' ;;
+	lvm-socket) set -- lvm-crypttab "$1" --add 'systemd systemd-networkd lvm' ;;
+	lvm-plain) set -- lvm "$1" --omit "$vm_plain network-manager" --add 'network-legacy lvm' ;;
 	plain-vtpm) set -- vtpm "$1" --omit "$vm_plain network-manager" --add network-legacy ;;
 	*) vm_fail "no image for the case dracut-$1" ;;
 	esac
@@ -95,20 +100,28 @@ vm_dracut_named()
 	vm_dracut_image "$VM_WORK/dracut.conf" "$vm_image" "$@" || { tail -n 20 "$VM_WORK/$vm_image.log" >&2; vm_fail "dracut failed"; }
 }
 
-# What the named cases need: images of Debian 12, then, with the other tree, those of Debian 13.
+# What the named cases need: images of Debian 12, then, with other trees, those with LVM and those of Debian 13.
 vm_prepare_dracut_images()
 {
 	for vm_case; do
 		case $vm_case in
-		dracut-ng-*) ;;
+		dracut-ng-* | dracut-lvm*) ;;
 		dracut-* | data-volume*)
 			[ -n "${VM_DRACUT:-}" ] || vm_prepare_dracut
 			;;
 		esac
 		case $vm_case in
 		data-volume) vm_prepare_systemd_root ;;
-		dracut-ng-*) ;;
+		dracut-ng-* | dracut-lvm*) ;;
 		dracut-*) vm_dracut_once "$vm_case" ;;
+		esac
+	done
+	case " $* " in
+	*' dracut-lvm'*) vm_prepare_dracut lvm2 ;; # a module that dracut puts into every image where it finds the program
+	esac
+	for vm_case; do
+		case $vm_case in
+		dracut-lvm*) vm_dracut_once "$vm_case" ;;
 		esac
 	done
 	case " $* " in

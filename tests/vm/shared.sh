@@ -45,13 +45,13 @@ vm_prepare()
 	case " $* " in
 	*' packaged '*) vm_prepare_packaged ;;
 	esac
+	vm_prepare_storage "$@"
 	case " $* " in
 	*' dracut-'* | *' data-volume'*) vm_prepare_dracut_images "$@" ;;
 	esac
 	case " $* " in
 	*' bond '* | *' vlan '*) printf 'bonding max_bonds=0\n8021q\n' >>"$VM_ROOT/etc/initramfs-tools/modules" ;;
 	esac
-	vm_prepare_storage "$@"
 	# Those with dracut have images of their own.
 	for vm_case; do
 		case $vm_case in

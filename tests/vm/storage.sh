@@ -5,7 +5,7 @@
 vm_prepare_storage()
 {
 	case " $* " in
-	*' lvm'*) vm_prepare_lvm ;;
+	*' lvm'* | *' dracut-lvm'*) vm_prepare_lvm ;;
 	esac
 }
 
@@ -38,6 +38,8 @@ vm_prepare_lvm()
 		printf '\n[volume pv]\ndevice = UUID=%s\nsecret = main:default/test/pv\n' "$VM_UUID_ROOT"
 	} >"$VM_WORK/lvm.conf"
 	sed 's/^on-failure.*/&\npreflight = warn/' "$VM_WORK/lvm.conf" >"$VM_WORK/lvm-warn.conf"
+	sed 's/^on-failure.*/&\nopener = crypttab/' "$VM_WORK/lvm.conf" >"$VM_WORK/lvm-crypttab.conf"
+	sed 's/^on-failure.*/&\npreflight = warn/' "$VM_WORK/lvm-crypttab.conf" >"$VM_WORK/lvm-crypttab-warn.conf"
 	cp "$VM_WORK/lvm.conf" "$VM_ROOT/etc/cryptattest/cryptattest.conf"
 	echo "pv UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/lib/cryptattest/refuse" >"$VM_ROOT/etc/crypttab"
 	vm_tee_install 6.12
