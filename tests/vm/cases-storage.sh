@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # shellcheck shell=sh
-# The boots with more on the disk than a file system in a volume, and those that are opened by hand. Sourced by cases.sh.
+# The boots with more on the disk than a file system in a volume, with an image for one machine alone, and those that are opened by hand. Sourced by
+# cases.sh.
 
 . "$VM_SRC/tests/vm/disk.sh" # vm_encrypt
 
-VM_CASES_FULL="$VM_CASES_FULL lvm-foreign-group integrity-volume recover-shell recover-shell-cvm"
+VM_CASES_FULL="$VM_CASES_FULL lvm-foreign-group integrity-volume modules-dep recover-shell recover-shell-cvm"
 
 # --- LVM on a volume ------------------------------------------------------------------------------------------------------------
 
@@ -137,6 +138,62 @@ case_integrity_volume()
 	expect_opened root kbs
 	expect_console "^mapping: root_dif CRYPT-INTEGRITY-$(echo "$VM_UUID_ROOT" | tr -d -)-root_dif"
 	expect_console '^late: read: 0'
+}
+
+# --- an image for one machine alone ---------------------------------------------------------------------------------------------------
+
+# The machine makes its own image with MODULES=dep: the drivers that Debian's scripts find in its /sys, and those that our hook adds.
+case_modules_dep()
+{
+	title "$1" "image made in the guest with MODULES=dep: opens the root as the one with all modules does" || return 0
+	tee snp
+	vm_disks_script >"$CASE_DIR/late.sh"
+	cat >>"$CASE_DIR/late.sh" <<-'EOF'
+	# The tree has no mount(8). The root file system stays as it is.
+	busybox mount -t tmpfs tmpfs /var/tmp
+	grep '^MODULES=' /etc/initramfs-tools/initramfs.conf | sed 's/^/late: /'
+	mkinitramfs -o /var/tmp/initrd "$(uname -r)"
+	echo "late: mkinitramfs: $?"
+	find /lib/modules -name 'xfs.ko*' | sed 's!.*/!late: of this kernel: !'
+	lsinitramfs /var/tmp/initrd | sed -n 's!.*/\([^/]*\.ko\).*!late: in the image: \1!p'
+	tar -C /var/tmp -cf "$2" initrd && sync
+	echo "late: written: $?"
+	EOF
+	truncate -s 96M "$CASE_DIR/out.img"
+
+	boot_into most
+	with_config dep.conf
+	machine 6.12 initrd
+	server "$(rule snp default/test/dep)"
+	VM_LATE=$CASE_DIR/late.sh VM_DISKS_KEPT=$CASE_DIR/out.img VM_SECONDS=580
+	launch dep.img
+	server_stop
+	expect_root
+	expect_console '^late: MODULES=dep$'
+	expect_console '^late: mkinitramfs: 0'
+	expect_console '^late: written: 0'
+	expect_no_console 'may lack its driver'
+	for module in virtio_blk virtio_net dm-crypt; do
+		expect_console "^late: in the image: $module.ko"
+	done
+	# Every image with MODULES=most has this one.
+	expect_console '^late: of this kernel: xfs.ko'
+	expect_no_console '^late: in the image: xfs.ko'
+	mkdir "$CASE_DIR/made"
+	tar -C "$CASE_DIR/made" -xf "$CASE_DIR/out.img" || fail "no image came out"
+	mv "$CASE_DIR/made/initrd" "$CASE_DIR/initrd-dep"
+	vm_facts "$CASE_DIR/initrd-dep" environment=initramfs-tools
+	vm_facts_config "$CASE_DIR/initrd-dep" "$VM_WORK/dep.conf"
+
+	boot_into dep
+	machine 6.12 initrd-dep
+	server "$(rule snp default/test/dep)"
+	VM_LATE='' VM_DISKS_KEPT='' VM_SECONDS=240
+	launch dep.img
+	server_stop
+	expect_root
+	expect_opened root kbs
+	expect_clean
 }
 
 # --- by hand -------------------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ vm_prepare_storage()
 	case " $* " in
 	*' lvm'* | *' dracut-lvm'*) vm_prepare_lvm ;;
 	esac
+	case " $* " in
+	*' modules-dep '*) vm_prepare_dep ;;
+	esac
 }
 
 # Changes with the tree and with lvm2.
@@ -45,4 +48,27 @@ vm_prepare_lvm()
 	vm_tee_install 6.12
 	vm_initramfs 6.12 initrd-lvm
 	VM_ROOT=$vm_main_tree
+}
+
+# VM_WORK/dep.img, dep.conf and the resource default/test/dep: a root file system that can make an image, for its own machine alone.
+vm_prepare_dep()
+{
+	vm_tee_install 6.12
+	vm_top=$VM_WORK/dep
+	vm_disk_content "$VM_ROOT" "$vm_top"
+	# Hard links: what differs from the tree must be a new file.
+	vm_version=$(vm_kernel_version 6.12)
+	cp -al "$VM_ROOT/usr/lib/modules/$vm_version" "$vm_top/usr/lib/modules/"
+	cp -al "$VM_ROOT/boot/config-$vm_version" "$vm_top/boot/"
+	sed -i -e 's/^MODULES=.*/MODULES=dep/' -e '$a COMPRESSLEVEL=1' "$vm_top/etc/initramfs-tools/initramfs.conf"
+	{
+		printf '[agent]\non-failure = poweroff\ndeadline = 90s\n\n'
+		cat "$VM_WORK/kbs-main.client"
+		printf '\n[volume root]\ndevice = UUID=%s\nsecret = main:default/test/dep\n' "$VM_UUID_ROOT"
+	} >"$VM_WORK/dep.conf"
+	install -D -m 644 "$VM_WORK/dep.conf" "$vm_top/etc/cryptattest/cryptattest.conf"
+	rm -f "$vm_top/etc/crypttab"
+	echo "root UUID=$VM_UUID_ROOT none luks,initramfs,keyscript=/usr/lib/cryptattest/refuse" >"$vm_top/etc/crypttab"
+	vm_disk "$VM_WORK/dep.img" "$VM_UUID_ROOT" "$VM_WORK/root.key" "$vm_top" 320
+	vm_kbs_resource "$VM_WORK/kbs-main" default/test/dep "$VM_WORK/dep.img" root "$VM_WORK/root.key" || vm_fail "no document for dep.img"
 }
