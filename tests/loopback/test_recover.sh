@@ -21,14 +21,6 @@ typed() {
 	mkdir root/run root/mapper
 	on_terminal 'Passphrase for root:' "$2 $agent recover root --config /etc/test.conf" "$1"
 }
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
-}
 for prefix in "" "setsid -w"; do
 	where=${prefix:+", no controlling terminal"}
 	typed wrong "$prefix"

@@ -38,14 +38,6 @@ conf() {
 	printf '[kbs main]\nurl = %s\npin = %s\nkey = ec-p256\n' "$url" "$pin" >>"$file"
 	printf '[volume root]\ndevice = /dev/disk\nsecret = main:default/vm/root\n' >>"$file"
 }
-all() {
-	for word; do
-		eval "$word" || {
-			echo "failed: $word"
-			return 1
-		}
-	done
-}
 # boot NAME: sets code and took, in seconds
 boot() {
 	rm -rf "$1/run" "$1/mapper" report
