@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "base/fileio.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -109,6 +110,13 @@ static int split_path(const char *path, char **ret_dir, const char **ret_name, s
 	return *ret_dir ? 0 : err_nomem(err);
 }
 
+#define SALT_DIGITS 16
+
+static char *temporary_name(const char *name, uint64_t salt)
+{
+	return text_printf(".%.128s.%0*llx.tmp", name, SALT_DIGITS, (unsigned long long)salt);
+}
+
 static int write_temporary(int dir, const char *tmp, const void *data, size_t n, mode_t mode, bool sync, struct err **err)
 {
 	_cleanup_close_ int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -139,7 +147,7 @@ static int write_beside(int dirfd, const char *path, const void *data, size_t n,
 	/* Only uniqueness is asked of it; O_EXCL catches the rest. */
 	if (getrandom(&salt, sizeof(salt), GRND_NONBLOCK) != (ssize_t)sizeof(salt))
 		salt = (uint64_t)getpid();
-	tmp = text_printf(".%.128s.%016llx.tmp", name, (unsigned long long)salt);
+	tmp = temporary_name(name, salt);
 	if (!tmp)
 		return err_nomem(err);
 	if (write_temporary(dir, tmp, data, n, mode, sync, err) < 0) {
@@ -164,6 +172,42 @@ int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, m
 int file_write_volatile(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err)
 {
 	return write_beside(dirfd, path, data, n, mode, false, err);
+}
+
+/* Exactly what write_beside() makes for this file: the same text but for the digits. */
+static bool is_temporary(int dir, const char *entry, const char *model)
+{
+	const size_t len = strlen(model), digits = len - strlen(".tmp") - SALT_DIGITS;
+	struct stat st;
+
+	if (strlen(entry) != len || strncmp(entry, model, digits) != 0 || strcmp(entry + digits + SALT_DIGITS, ".tmp") != 0 ||
+	    strspn(entry + digits, "0123456789abcdef") != SALT_DIGITS)
+		return false;
+	return fstatat(dir, entry, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+void file_clear_temporaries(int dirfd, const char *path)
+{
+	_cleanup_free_ char *dir_path = NULL, *model = NULL;
+	const struct dirent *entry;
+	const char *name;
+	DIR *dir;
+	int fd;
+
+	if (split_path(path, &dir_path, &name, NULL) < 0)
+		return;
+	model = temporary_name(name, 0);
+	fd = openat(dirfd, dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = model && fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (is_temporary(fd, entry->d_name, model))
+			unlinkat(fd, entry->d_name, 0);
+	closedir(dir);
 }
 
 int dir_make(int dirfd, const char *path, mode_t mode, struct err **err)

@@ -21,6 +21,11 @@ int fd_write_all(int fd, const void *data, size_t n, struct err **err);		 /* ERR
 int file_write_atomic(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err);
 /* The same without a sync, for what lives under /run and is gone after the boot anyway. */
 int file_write_volatile(int dirfd, const char *path, const void *data, size_t n, mode_t mode, struct err **err);
+/*
+ * Removes the temporary files that writers of this file left beside it when they were cut off: ".NAME.16-hex-digits.tmp", regular files,
+ * nothing else. For those who are sure that nobody else is writing it. One that cannot be removed stays, and is no error.
+ */
+void file_clear_temporaries(int dirfd, const char *path);
 int dir_make(int dirfd, const char *path, mode_t mode, struct err **err); /* with parents; existing is fine */
 
 #endif

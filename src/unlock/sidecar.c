@@ -164,6 +164,9 @@ int sidecar_write(const struct unlock_env *env, const struct config_volume *v, c
 		*slash = '\0';
 		rc = dir_make(dir, parent, 0700, err);
 	}
+	/* A power cut while an earlier one was written may have left it; the lock is held by all who seal (state/state.h). */
+	if (rc == 0)
+		file_clear_temporaries(dir, relative(v));
 	if (rc == 0)
 		rc = file_write_atomic(dir, relative(v), text, strlen(text), 0600, err);
 	/* vfat answers fsync of a directory without having written all of it. */
@@ -187,6 +190,7 @@ int sidecar_remove(const struct unlock_env *env, const struct config_volume *v, 
 		return -1;
 	if (!path)
 		return err_nomem(err);
+	file_clear_temporaries(dir, path);
 	if (slash)
 		*slash = '\0';
 	parent = openat(dir, slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

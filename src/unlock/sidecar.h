@@ -13,9 +13,10 @@
  * A device that is not there yet is waited for, until d. */
 int sidecar_read(const struct unlock_env *env, const struct config_volume *v, struct deadline d, char **ret, size_t *ret_len,
 		 struct err **err);
-/* Replaces the file as a whole, on the disk before this returns; missing directories are made. ERR_TPM "sealed-write". */
+/* Replaces the file as a whole, on the disk before this returns; missing directories are made; what a power cut left of an earlier writing
+ * goes. The caller holds the lock of state/state.h. ERR_TPM "sealed-write". */
 int sidecar_write(const struct unlock_env *env, const struct config_volume *v, const char *text, struct err **err);
-/* On the disk before this returns. A file that is not there is fine. ERR_TPM "sealed-write". */
+/* The same, and with the file; one that is not there is fine. ERR_TPM "sealed-write". */
 int sidecar_remove(const struct unlock_env *env, const struct config_volume *v, struct err **err);
 
 #endif

@@ -82,6 +82,17 @@ conf vtpm
 enroll
 check "with that line: a keyslot, a sealed file" all '[ $code = 0 ]' sound '[ "$(slots)" = "0 1 " ]' '[ -s root/boot/root.sealed ]' '[ ! -e root/boot/root.sealed.new ]' \
 	'[ "$(stat -c %a root/boot/root.sealed)" = 600 ]' 'opens pass' '[ ! -s out ]'
+fresh
+mkdir root/boot
+leftovers="root.sealed root.sealed.new root.sealed.old"
+for name in $leftovers; do echo '{"half":' >"root/boot/.$name.0123456789abcdef.tmp"; done
+echo mine | tee root/boot/.root.sealed.0123456789ABCDEF.tmp root/boot/.rootxsealed.0123456789abcdef.tmp root/boot/.other.sealed.0123456789abcdef.tmp >mine
+enroll
+enroll
+check "what power cuts left half-written goes with the next two, and only that" all '[ $code = 0 ]' 'cmp -s mine root/boot/.root.sealed.0123456789ABCDEF.tmp' \
+	'[ "$(ls -A root/boot | sort | tr "\n" " ")" = ".other.sealed.0123456789abcdef.tmp .root.sealed.0123456789ABCDEF.tmp .rootxsealed.0123456789abcdef.tmp root.sealed " ]'
+fresh
+enroll
 check "the storage primary is persistent" sh -c "tpm2_getcap handles-persistent | grep -qi 0x81000001"
 boot system
 agent unlock root

@@ -135,8 +135,11 @@ run now unlock root
 check "a current file is left alone" eval '[ $code = 0 ] && note_is current'
 boot "another kernel"
 volume=$(sha256sum <root/dev/disk)
+echo half >root/boot/.root.sealed.00000000000000ff.tmp
+echo mine >root/boot/.roots.sealed.00000000000000ff.tmp
 run now unlock root
 check "after an update it is sealed anew, before the cap" eval '[ $code = 0 ] && is_open kbs && note_is resealed && ! zero sha256:15'
+check "what a power cut left of the last time goes, and only that" eval '[ ! -e root/boot/.root.sealed.00000000000000ff.tmp ] && [ -s root/boot/.roots.sealed.00000000000000ff.tmp ]'
 check "and the header is never written at boot" [ "$volume" = "$(sha256sum <root/dev/disk)" ]
 meets unreachable
 config now kbs-or-vtpm "$budget"

@@ -6,12 +6,16 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -127,6 +131,68 @@ static void directories(void **state)
 	assert_int_equal(err_class(e), ERR_INTERNAL);
 }
 
+static size_t entries(const char *sub)
+{
+	int fd = openat(dir, sub, O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(fd);
+	size_t n = 0;
+
+	assert_non_null(d);
+	for (const struct dirent *e; (e = readdir(d));)
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	closedir(d);
+	return n;
+}
+
+/* A writer that ends in the middle, as by a power cut: the kernel kills it over a file that becomes too long. */
+static void cut_off(const char *name)
+{
+	const pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+		signal(SIGXFSZ, SIG_DFL);
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 4, 4 });
+		file_write_atomic(dir, name, "12345678", 8, 0600, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+}
+
+static void left_behind(void **state)
+{
+	static const char *const others[] = {
+		"d/.g.0123456789abcde.tmp",   "d/.g.0123456789abcdef0.tmp", "d/.g.0123456789ABCDEF.tmp",  "d/.gg.0123456789abcdef.tmp",
+		"d/.g.0123456789abcdef.tmp~", "d/g.0123456789abcdef.tmp",   "d/.g.0123456789abcdeg.tmp",
+	};
+
+	assert_int_equal(dir_make(dir, "d", 0700, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		cut_off("d/g");
+	cut_off("f");
+	const size_t before = entries("d");
+	assert_true(before >= 3);
+	file_clear_temporaries(dir, "d/g");
+	assert_int_equal(entries("d"), before - 3);
+	/* What only looks like one stays: another number of digits, other digits, another file's, a directory, a link. */
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_int_equal(file_write_atomic(dir, others[i], "x", 1, 0600, NULL), 0);
+	assert_int_equal(mkdirat(dir, "d/.g.0000000000000000.tmp", 0700), 0);
+	assert_int_equal(symlinkat("g", dir, "d/.g.0000000000000001.tmp"), 0);
+	file_clear_temporaries(dir, "d/g");
+	assert_int_equal(entries("d"), before - 3 + ARRAY_SIZE(others) + 2);
+	file_clear_temporaries(dir, "f");
+	file_clear_temporaries(dir, "no/such");
+	file_clear_temporaries(dir, "d/");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_int_equal(unlinkat(dir, others[i], 0), 0);
+	assert_int_equal(unlinkat(dir, "d/.g.0000000000000000.tmp", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(dir, "d/.g.0000000000000001.tmp", 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +200,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(exact),
 		cmocka_unit_test(directories),
+		cmocka_unit_test(left_behind),
 	};
 
 	return cmocka_run_group_tests_name("fileio", tests, make_dir, remove_dir);
