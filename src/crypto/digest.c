@@ -16,6 +16,9 @@ static const struct {
 	[DIGEST_SHA512] = { "sha512", 64, EVP_sha512 },
 	[DIGEST_SHA1] = { "sha1", 20, EVP_sha1 },
 	[DIGEST_SM3] = { "sm3", 32, EVP_sm3 },
+	[DIGEST_SHA3_256] = { "sha3_256", 32, EVP_sha3_256 },
+	[DIGEST_SHA3_384] = { "sha3_384", 48, EVP_sha3_384 },
+	[DIGEST_SHA3_512] = { "sha3_512", 64, EVP_sha3_512 },
 };
 
 size_t digest_size(enum digest_alg alg)

@@ -9,8 +9,8 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-/* The last two exist because TPMs keep PCR banks of them (the cap extends every bank); nothing is ever decided by them. */
-enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_SHA1, DIGEST_SM3 };
+/* Those after SHA-512 exist because TPMs keep PCR banks of them (the cap extends every bank); nothing is ever decided by them. */
+enum digest_alg { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_SHA1, DIGEST_SM3, DIGEST_SHA3_256, DIGEST_SHA3_384, DIGEST_SHA3_512 };
 
 #define DIGEST_MAX 64
 

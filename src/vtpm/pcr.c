@@ -20,6 +20,9 @@ static const struct {
 	[PCR_SHA384] = { "sha384", TPM2_ALG_SHA384, 48, DIGEST_SHA384 },
 	[PCR_SHA512] = { "sha512", TPM2_ALG_SHA512, 64, DIGEST_SHA512 },
 	[PCR_SM3_256] = { "sm3_256", TPM2_ALG_SM3_256, 32, DIGEST_SM3 },
+	[PCR_SHA3_256] = { "sha3_256", TPM2_ALG_SHA3_256, 32, DIGEST_SHA3_256 },
+	[PCR_SHA3_384] = { "sha3_384", TPM2_ALG_SHA3_384, 48, DIGEST_SHA3_384 },
+	[PCR_SHA3_512] = { "sha3_512", TPM2_ALG_SHA3_512, 64, DIGEST_SHA3_512 },
 };
 
 const char *pcr_bank_name(enum pcr_bank b)

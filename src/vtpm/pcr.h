@@ -10,7 +10,8 @@
 #define PCR_COUNT 24
 #define PCR_DIGEST_MAX 64
 
-enum pcr_bank { PCR_SHA1, PCR_SHA256, PCR_SHA384, PCR_SHA512, PCR_SM3_256, PCR_BANKS };
+/* From PCR_SHA3_256 on: what libtss2 cannot put into a command (pcr_by_hand.c). */
+enum pcr_bank { PCR_SHA1, PCR_SHA256, PCR_SHA384, PCR_SHA512, PCR_SM3_256, PCR_SHA3_256, PCR_SHA3_384, PCR_SHA3_512, PCR_BANKS };
 
 const char *pcr_bank_name(enum pcr_bank b); /* "sha256" */
 int pcr_bank_by_name(const char *name, enum pcr_bank *ret, struct err **err); /* ERR_CONFIG */
@@ -38,7 +39,7 @@ int pcr_read(struct tpm *t, enum pcr_bank bank, uint32_t mask, struct pcr_values
 /* Is this PCR past its reset value in every active bank? One bank that is not leaves open what depends on it. Costs one reading. */
 int pcr_moved(struct tpm *t, unsigned int pcr, bool *ret, struct err **err);
 /* One event into every active bank: each gets its own digest of these bytes; where we cannot compute one of them, the TPM hashes the bytes
- * itself. Read back afterwards: ERR_CAP "cap-readback" when the value is not what it must have become, or has not moved in a bank that we
+ * itself, but for a TPM with a SHA-3 bank (ERR_TPM "pcr-bank"). Read back afterwards: ERR_CAP "cap-readback" when the value is not what it must have become, or has not moved in a bank that we
  * cannot compute. */
 int pcr_extend_all(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct err **err);
 /* The same for a connection that may break: x is zero at first, and is given again with the next connection. When the answer alone was lost

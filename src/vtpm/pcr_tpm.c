@@ -4,6 +4,7 @@
 
 #include "crypto/digest.h"
 #include "vtpm/pcr.h"
+#include "vtpm/pcr_by_hand.h"
 #include "vtpm/session.h"
 
 #define READ_TRIES 20 /* others may extend between two parts of one reading */
@@ -34,6 +35,12 @@ static TPMS_PCR_SELECTION selection(enum pcr_bank bank, uint32_t mask)
 	};
 }
 
+static int unknown_bank(uint16_t alg, struct err **err)
+{
+	err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps a PCR bank of the unknown algorithm 0x%04x, which cannot be capped", alg);
+	return err_hint(err, "switch that bank off in the firmware, or with tpm2_pcrallocate and a restart");
+}
+
 int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err)
 {
 	_cleanup_esys_ TPMS_CAPABILITY_DATA *data = NULL;
@@ -57,8 +64,7 @@ int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err)
 		if (selected(s) == 0)
 			continue;
 		if (bank_of(s->hash) < 0)
-			return err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps a PCR bank of the unknown algorithm 0x%04x, which cannot be capped",
-				       s->hash);
+			return unknown_bank(s->hash, err);
 		active |= UINT32_C(1) << bank_of(s->hash);
 		t->bank_pcrs[bank_of(s->hash)] = selected(s);
 	}
@@ -209,6 +215,8 @@ static bool all_computable(uint32_t active)
 	return true;
 }
 
+#define BY_HAND (~(uint32_t)((1 << PCR_SHA3_256) - 1))
+
 static int extend_digests(struct tpm *t, unsigned int pcr, uint32_t active, const void *event, size_t len, struct err **err)
 {
 	TPML_DIGEST_VALUES digests = { 0 };
@@ -224,6 +232,8 @@ static int extend_digests(struct tpm *t, unsigned int pcr, uint32_t active, cons
 			return -1;
 		digests.count++;
 	}
+	if (active & BY_HAND)
+		return pcr_extend_by_hand(t, pcr, &digests, err);
 	rc = TPM_CALL(t, Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &digests));
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "extending a PCR", err);
 }
@@ -279,6 +289,9 @@ static int extend(struct tpm *t, unsigned int pcr, uint32_t active, const void *
 {
 	if (all_computable(active))
 		return extend_digests(t, pcr, active, event, len, err);
+	/* The answer to what comes next holds a digest of each bank, and libtss2 cannot read one of SHA-3. */
+	if (active & BY_HAND)
+		return err_set(err, ERR_TPM, "pcr-bank", "the TPM keeps a PCR bank of SHA-3, and one that this OpenSSL cannot compute");
 	/* Then the TPM hashes, for all its banks. */
 	return len <= sizeof(((TPM2B_EVENT *)0)->buffer) ? extend_short(t, pcr, event, len, err) : extend_long(t, pcr, event, len, err);
 }

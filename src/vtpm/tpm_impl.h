@@ -21,7 +21,7 @@ struct tpm {
 	bool primary_transient; /* we loaded it */
 	struct tpm_name primary_name;
 	uint32_t banks; /* pcr_active_banks(), once asked; 0 = not yet */
-	uint32_t bank_pcrs[5]; /* PCRs of each, by enum pcr_bank */
+	uint32_t bank_pcrs[8]; /* PCRs of each, by enum pcr_bank */
 };
 
 /* An object or session that we loaded; flushed when it leaves its scope. */

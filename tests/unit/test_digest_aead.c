@@ -19,7 +19,7 @@ static void from_hex(const char *hex, void *out)
 	assert_int_equal(hex_decode(hex, strlen(hex), out, strlen(hex) / 2, NULL), 0);
 }
 
-/* FIPS 180-4 examples for "abc"; GB/T 32905 A.1 for SM3. */
+/* FIPS 180-4 and 202 examples for "abc"; GB/T 32905 A.1 for SM3. */
 static void test_digests(void **state)
 {
 	static const char *const expected[] = {
@@ -30,6 +30,11 @@ static void test_digests(void **state)
 				  "a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
 		[DIGEST_SHA1] = "a9993e364706816aba3e25717850c26c9cd0d89d",
 		[DIGEST_SM3] = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
+		[DIGEST_SHA3_256] = "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
+		[DIGEST_SHA3_384] = "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf2"
+				    "28376d25",
+		[DIGEST_SHA3_512] = "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec576"
+				    "47e3934057340b4cf408d5a56592f8274eec53f0",
 	};
 	const struct digest_piece pieces[] = { { "a", 1 }, { "", 0 }, { "bc", 2 } };
 	uint8_t want[DIGEST_MAX], got[DIGEST_MAX];
