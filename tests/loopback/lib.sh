@@ -99,14 +99,19 @@ agent() {
 	code=$?
 }
 
-# wait_for CONDITION: at most 10 s
-wait_for() {
+# soon CONDITION: is true within a minute, which only a failure takes
+soon() {
 	tries=0
 	until eval "$1" 2>/dev/null; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ] || bail "waited too long for: $1"
+		[ $tries -lt 1200 ] || return 1
 		sleep 0.05
 	done
+}
+
+# wait_for CONDITION: or nothing that follows makes sense
+wait_for() {
+	soon "$1" || bail "waited too long for: $1"
 }
 
 # start_kbs SCRIPT [SECRET]: sets url and pin, leaves ca.pem in $tmp

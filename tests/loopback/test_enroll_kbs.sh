@@ -2,16 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # From enrolment to unlock with a real broker: what `enroll` gives out is what cryptattest-kbs takes and the agent opens the volume with,
 # in each mode; then the older keyslot goes.
-. "$TOP_SRCDIR/tests/loopback/lib.sh"
+. "$TOP_SRCDIR/tests/loopback/server.sh"
 . "$TOP_SRCDIR/tests/lib/swtpm.sh"
-PATH=$PATH:/usr/sbin:/sbin
-need cryptsetup tpm2_pcrextend
-missing=$(swtpm_missing) && skip_all "$missing is not installed"
+need tpm2_pcrextend
+if missing=$(swtpm_missing); then skip_all "$missing is not installed"; fi
 trap 'swtpm_stop; cleanup' EXIT
-chmod 755 "$tmp"
-machine mapper
-machine_tee
-server=$build/cryptattest-kbs
 : >root/dev/kmsg
 instance=$(printf '%064d' 7)
 echo "host-data=$instance" >root/tee/set
@@ -21,26 +16,9 @@ new_volume root/dev/disk pass
 cp root/dev/disk base.img
 
 # --- broker and TPM
-user=
-[ "$(id -u)" -ne 0 ] || user="--user nobody"
-# shellcheck disable=SC2086 # none or two words
-"$server" init $user --ip 127.0.0.1 kbs >client || bail "no broker"
-measurement=$("$agent" evidence | sed -n 's/^measurement  *//p')
-cat >kbs/policy.conf <<-END
-	[resource default/vm/root]
-	tee = snp
-	measurement = $measurement
-	host-data = $instance
-	covers = kernel+initrd+cmdline
-	min-tcb = milan bootloader:4 tee:0 snp:24 microcode:219
-	test = yes
-END
-cp "$pki/roots.pem" .
-: >serve.log
-"$server" serve --dir kbs --listen 127.0.0.1:0 --test-root roots.pem >serve.log 2>&1 &
-kbs=$!
-wait_for "grep -q 'listening on' serve.log"
-port=$(sed -n 's/.*listening on https:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' serve.log)
+measured
+server kbs
+rule default/vm/root "$measurement" "host-data = $instance" "test = yes" | policy kbs
 swtpm_start "$tmp/tpm" || bail "no software TPM"
 echo "$swtpm_path" >root/dev/tpm-swtpm
 boot() {
@@ -56,20 +34,16 @@ srk=
 conf() { # MODE [LINE]
 	{
 		printf '[agent]\nprofile = bare-metal\ndeadline = 4s\n'
-		sed "s/:8443\$/:$port/" client
+		sed "s/:8443\$/:$port/" kbs.init
 		printf 'key = ec-p256\n[vtpm]\npcrs = 4 9\nfallback-after = 500ms\n'
 		[ -z "$srk" ] || printf 'srk-name = %s\n' "$srk"
 		printf '[volume root]\ndevice = /dev/disk\nmode = %s\nsealed = /boot/root.sealed\nsecret = main:default/vm/root\n%s\n' "$1" "${2:-}"
 	} >root/etc/test.conf
 }
 store() {
-	"$server" resource rm --dir kbs default/vm/root >/dev/null 2>&1
-	"$server" resource add --dir kbs --document --file "$1" default/vm/root || return 1
-	reloads=$((reloads + 1))
-	kill -HUP "$kbs"
-	wait_for "[ \$(grep -c '1 resources' serve.log) = $reloads ]"
+	"$kbsd" resource add --replace --dir kbs --document --file "$1" default/vm/root || return 1
+	reload kbs
 }
-reloads=0
 is_open() { # SOURCE
 	[ "$code" = 0 ] && [ -e root/mapper/root ] && grep -q "\"source\":\"$1\"" root/run/cryptattest/status.json
 }

@@ -2,23 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # An unlock that is ended at each event it announces, and at moments between them: SIGKILL leaves no mapping, public or private (the
 # guardian process removes it), and the next run succeeds; SIGTERM leaves no mapping and is exit 5. Real TLS to cryptattest-kbs, evidence of the test PKI, recorded mappings.
-set -u
-PATH=$PATH:/usr/sbin:/sbin
-command -v cryptsetup >/dev/null || {
-	echo "1..0 # SKIP cryptsetup is not installed"
-	exit 0
-}
-build=$(cd "$TOP_BUILDDIR" && pwd)
-top=$(mktemp -d /tmp/test-kill-XXXXXX) || exit 1
-server=
-cleanup() {
-	[ -z "$server" ] || kill "$server" 2>/dev/null
-	rm -rf "$top"
-}
-trap cleanup EXIT
-chmod 0755 "$top"
-cd "$top" || exit 1
-count=0
+. "$TOP_SRCDIR/tests/loopback/server.sh"
 report() { # STATUS NAME
 	count=$((count + 1))
 	if [ "$1" = 0 ]; then
@@ -29,59 +13,24 @@ report() { # STATUS NAME
 		ls -A root/mapper | sed 's/^/# mapping: /'
 	fi
 }
-bail() {
-	echo "Bail out! $1"
-	exit 1
-}
 
 # --- the machine: one volume, one broker that releases its document
-export CRYPTATTEST_TEST_ROOT="$top/root"
-mkdir -p root/run root/tee root/etc root/dev root/mapper
 : >root/dev/kmsg
-pki=$build/tests/pki # which all tests share
-"$build/tests/tools/cryptattest-testpki" init "$pki" || bail "no test PKI"
-echo snp >root/tee/kind
-echo "$pki" >root/tee/pki-dir
 instance=$(printf '%064d' 7)
 echo "host-data=$instance" >root/tee/set
-printf 'a passphrase of some length' >pass
-chmod 600 pass
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail "no LUKS2 volume"
-user=
-[ "$(id -u)" -ne 0 ] || user="--user nobody"
-# shellcheck disable=SC2086 # none or two words
-"$build/cryptattest-kbs" init $user --ip 127.0.0.1 kbs >client || bail "no broker"
-"$build/cryptattest-test" document root/dev/disk --name root --key-file pass >document &&
-	"$build/cryptattest-kbs" resource add --dir kbs --document --file document default/vm/root || bail "no document"
-measurement=$("$build/cryptattest-test" evidence | sed -n 's/^measurement  *//p')
-cat >policy <<-END
-	[resource default/vm/root]
-	tee = snp
-	measurement = $measurement
-	host-data = $instance
-	covers = kernel+initrd+cmdline
-	min-tcb = milan bootloader:4 tee:0 snp:24 microcode:219
-	test = yes
-END
-cat policy >kbs/policy.conf
-cp "$pki/roots.pem" .
-: >serve.log
-"$build/cryptattest-kbs" serve --dir kbs --listen 127.0.0.1:0 --test-root roots.pem >serve.log 2>&1 &
-server=$!
-tries=0
-until port=$(sed -n 's/.*listening on https:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' serve.log) && [ -n "$port" ]; do
-	tries=$((tries + 1))
-	[ $tries -lt 200 ] || bail "the broker does not start: $(cat serve.log)"
-	sleep 0.05
-done
+volume root
+measured
+server kbs
+"$kbsd" resource add --dir kbs --document --file root.doc default/vm/root || bail "no resource"
+rule default/vm/root "$measurement" "host-data = $instance" "test = yes" | policy kbs
+reload kbs
 {
 	echo "[agent]"
 	echo "deadline = 30s"
-	sed "s/:8443\$/:$port/" client
+	sed "s/:8443\$/:$port/" kbs.init
 	echo "key = ec-p256"
 	echo "[volume root]"
-	echo "device = /dev/disk"
+	echo "device = /root.img"
 	echo "secret = main:default/vm/root"
 } >root/etc/test.conf
 
@@ -91,12 +40,12 @@ forget() {
 	: >root/dev/kmsg
 }
 unlock() {
-	"$build/cryptattest-test" unlock root --config /etc/test.conf >log 2>&1
+	"$agent" unlock root --config /etc/test.conf >log 2>&1
 }
 # end_at N SIGNAL WHEN: sets at and code
 end_at() {
 	forget
-	"$build/tests/loopback/killat" "$1" "$2" "$3" "$build/cryptattest-test" unlock root --config /etc/test.conf >result 2>log ||
+	"$bin/killat" "$1" "$2" "$3" "$agent" unlock root --config /etc/test.conf >result 2>log ||
 		bail "$(cat log)"
 	at=$(sed 's/^at=\([^ ]*\) .*/\1/' result)
 	code=$(sed 's/.*exit=//' result)
@@ -123,7 +72,7 @@ forget
 unlock && is_open
 report $? "an unlock that is left alone"
 forget
-"$build/cryptattest-test" unlock root --config /etc/test.conf --status-fd 97 >log 2>&1
+"$agent" unlock root --config /etc/test.conf --status-fd 97 >log 2>&1
 [ $? = 2 ] && [ ! -e root/mapper/root ]
 report $? "events have nowhere to go: exit 2"
 
@@ -178,7 +127,7 @@ report $? "SIGKILL at $tries moments after publish.start: $killed found nothing 
 
 # A mapping of the public name that we did not make is never taken for one of a killed run.
 end_at 0 9 settled
-"$build/tests/loopback/killat" 100 0 at-once "$build/cryptattest-test" unlock root --config /etc/test.conf >result 2>log
+"$bin/killat" 100 0 at-once "$agent" unlock root --config /etc/test.conf >result 2>log
 sed -i 's/"state":"open"/"state":"failed"/' root/run/cryptattest/status.json
 unlock
 [ $? = 9 ] && [ -e root/mapper/root ]
@@ -203,4 +152,4 @@ while end_at $n 15 settled && [ "$at" != end ]; do
 done
 [ "$n" -gt 10 ]
 report $? "SIGTERM: $n events"
-echo "1..$count"
+plan $count

@@ -4,16 +4,13 @@
 # no controlling terminal. A console of a confidential VM is in the guests' tests (recover-shell-cvm).
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-command -v cryptsetup >/dev/null || skip_all "cryptsetup is not installed"
+need cryptsetup
 script -qec true /dev/null >/dev/null 2>&1 || skip_all "script(1) makes no pseudo terminal here"
-builddir=$(cd "$TOP_BUILDDIR" && pwd)
-export agent="$builddir/cryptattest-test" CRYPTATTEST_TEST_ROOT="$tmp/root"
-cd "$tmp" || exit 1
-mkdir -p root/etc root/dev root/run root/mapper
+machine mapper
+export agent
 printf '[agent]\nprofile = cvm\n[volume root]\ndevice = /dev/disk\nmode = manual\n' >root/etc/test.conf
 printf %s correct-horse >pass
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+new_volume root/dev/disk pass
 
 # typed WORD PREFIX: recover under PREFIX on a pseudo terminal of its own, and this word once it asks
 typed() {

@@ -4,31 +4,18 @@
 # dead, slow or another changes nothing. And reports of runs that could not end: stuck at the deadline, killed, terminated.
 . "$TOP_SRCDIR/tests/loopback/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in cryptsetup jq; do
-	command -v $tool >/dev/null || skip_all "$tool is not installed"
-done
-builddir=$(cd "$TOP_BUILDDIR" && pwd)
-bin=$builddir/tests/loopback
-agent=$builddir/cryptattest-test
-cd "$tmp" || exit 1
-pki=$builddir/tests/pki
-"$builddir/tests/tools/cryptattest-testpki" init "$pki" >/dev/null || bail "no test PKI"
+need cryptsetup jq
+bin=$(cd "$bin" && pwd)
+machine mapper proc sys/class/dmi/id
+machine_tee
+: >root/dev/kmsg
+: >root/etc/initrd-release
+echo root=/dev/mapper/root >root/proc/cmdline
+echo 01234567-89AB-CDEF-0123-456789abcdef >root/sys/class/dmi/id/product_uuid
 printf %s correct-horse-battery-staple >pass
-truncate -s 20M disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 disk pass || bail luksFormat
+new_volume root/dev/disk pass
 wrong=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 
-# machine NAME: a machine in its initramfs, in NAME/
-machine() {
-	mkdir -p "$1/etc" "$1/dev" "$1/run" "$1/tee" "$1/proc" "$1/mapper" "$1/sys/class/dmi/id"
-	: >"$1/dev/kmsg"
-	: >"$1/etc/initrd-release"
-	echo snp >"$1/tee/kind"
-	echo "$pki" >"$1/tee/pki-dir"
-	echo root=/dev/mapper/root >"$1/proc/cmdline"
-	echo 01234567-89AB-CDEF-0123-456789abcdef >"$1/sys/class/dmi/id/product_uuid"
-	cp disk "$1/dev/disk"
-}
 # conf NAME DEADLINE ON-FAILURE [AGENT-LINE...]
 conf() {
 	file=$1/etc/test.conf
@@ -63,7 +50,7 @@ said() { # TEXT: one line about the sending
 # --- the stuck machines are started first, since their deadline is to be waited for: opening a FIFO that nobody writes to does not end
 url=https://127.0.0.1:1 pin=$wrong
 for name in overdue restarts killed; do
-	machine $name
+	cp -a root $name
 	rm $name/proc/cmdline
 	mkfifo $name/proc/cmdline
 done
@@ -78,13 +65,12 @@ for name in overdue restarts killed; do
 	) &
 	eval "$name=\$!"
 done
-machine terminated
+cp -a root terminated
 conf terminated 10m continue
 CRYPTATTEST_TEST_ROOT=$tmp/terminated "$agent" unlock --all --boot --config /etc/test.conf --status-fd 8 >terminated.out 2>terminated.err </dev/null 8>terminated.events &
 terminated=$!
 
 # --- the server
-machine root
 # shellcheck disable=SC2154 # start_kbs sets url and pin
 {
 start_kbs "attest unread; get error PolicyDeny Access denied by policy" correct-horse-battery-staple
@@ -99,7 +85,7 @@ check "a failed boot is told to the server, which takes it" all '[ $code = 4 ]' 
 check "as one JSON object of at most 8 KiB" all '[ "$(wc -c <report)" -le 8192 ]' 'jq -e . report >/dev/null' '! LC_ALL=C grep -q "[^ -~]" report'
 check "with ids, step and machine" all '[ "$(jq -r .type report)" = cryptattest-failure-report ]' '[ "$(jq .version report)" = 1 ]' '[ "$(jq .exit report)" = 4 ]' \
 	'[ "$(jq -r ".volumes[0] | .name, .state, .error.id, .error.class" report | tr "\n" " ")" = "root failed kbs-policy-deny refused " ]' \
-	'[ "$(jq -r ".volumes[0].uuid" report)" = "$(cryptsetup luksUUID disk)" ]' '[ "$(jq -r .smbios_uuid report)" = 01234567-89AB-CDEF-0123-456789abcdef ]' \
+	'[ "$(jq -r ".volumes[0].uuid" report)" = "$(cryptsetup luksUUID root/dev/disk)" ]' '[ "$(jq -r .smbios_uuid report)" = 01234567-89AB-CDEF-0123-456789abcdef ]' \
 	'jq -e ".volumes[0].error.hint | length > 10" report' '[ "$(jq ".facts | length" report)" = 4 ]' 'jq -r .boot_id report | grep -Eq "^[0-9a-f-]{36}$"'
 check "and no secret" all '! grep -qF correct-horse-battery-staple report' '! grep -qF "$(base64 <pass)" report'
 check "the last line stands before it" sh -c 'sed -n "/report: /q;p" err | tail -n 1 | grep -q "the boot goes on"'
@@ -191,4 +177,4 @@ wait "$restarts"
 check "and before the machine restarts" all 'report_of restarts' 'grep -q "^run: timeout \[overdue\]: " $report' '[ "$(cat restarts/power)" = reboot ]' \
 	'grep -q "report: the whole is" restarts/dev/kmsg'
 check "none of them holds a passphrase" sh -c '! grep -rqF correct-horse-battery-staple ./*/run ./*/dev/kmsg ./*.err'
-echo "1..$count"
+plan $count
