@@ -70,7 +70,7 @@ static int make_keys(struct testpki *pki, struct err **err)
 		bool rsa = i <= PKI_ASVK;
 		bool p384 = i == PKI_VCEK || i == PKI_VLEK;
 
-		if ((rsa ? pki_key_rsa4096(&pki->key[i], err) : pki_key_ec(p384 ? "P-384" : "P-256", &pki->key[i], err)) < 0)
+		if ((rsa ? pki_key_rsa(4096, &pki->key[i], err) : pki_key_ec(p384 ? "P-384" : "P-256", &pki->key[i], err)) < 0)
 			return err_wrap(err, "%s", item_names[i]);
 	}
 	return 0;
@@ -91,6 +91,38 @@ static int make_certs(struct testpki *pki, struct err **err)
 	    issue_ca(pki, PKI_PCK_CA, "Intel SGX PCK Platform CA", PKI_INTEL_ROOT, 0, err) < 0)
 		return -1;
 	return pki_intel_leaf(pki, &pki->cert[PKI_PCK], err);
+}
+
+/* A key of its own where its size is not the PKI's. */
+static int other_key(struct testpki *pki, enum pki_item item, int bits, EVP_PKEY **ret_made, struct err **err)
+{
+	if (EVP_PKEY_get_bits(pki->key[item]) == bits)
+		return 0;
+	if (pki_key_rsa(bits, ret_made, err) < 0)
+		return -1;
+	pki->key[item] = *ret_made;
+	return 0;
+}
+
+int testpki_amd_chain(const struct testpki *pki, int ark_bits, int ask_bits, struct buf *ret_table, struct buf *ret_root, struct err **err)
+{
+	struct testpki other = *pki; /* borrows what it does not make anew */
+	EVP_PKEY *ark = NULL, *ask = NULL;
+	struct testpki_vek vcek;
+	int r = -1;
+
+	other.cert[PKI_ARK] = other.cert[PKI_ASK] = other.cert[PKI_VCEK] = NULL;
+	testpki_vek_template(pki, false, &vcek);
+	if (other_key(&other, PKI_ARK, ark_bits, &ark, err) == 0 && other_key(&other, PKI_ASK, ask_bits, &ask, err) == 0 &&
+	    issue_ca(&other, PKI_ARK, "ARK-Milan", PKI_ARK, 1, err) == 0 && issue_ca(&other, PKI_ASK, "SEV-Milan", PKI_ARK, 0, err) == 0 &&
+	    pki_amd_leaf(&other, &vcek, &other.cert[PKI_VCEK], err) == 0 && testpki_snp_certs(&other, false, ret_table, err) == 0)
+		r = testpki_der(&other, "ark", ret_root, err);
+	X509_free(other.cert[PKI_ARK]);
+	X509_free(other.cert[PKI_ASK]);
+	X509_free(other.cert[PKI_VCEK]);
+	EVP_PKEY_free(ark);
+	EVP_PKEY_free(ask);
+	return r;
 }
 
 static int write_bio(int dirfd, const char *name, BIO *mem, mode_t mode, struct err **err)

@@ -37,6 +37,8 @@ void testpki_snp_template(const struct testpki *pki, struct snp_report *ret);
 int testpki_snp_sign(const struct testpki *pki, struct snp_report *r, uint8_t out[static SNP_REPORT_SIZE], struct err **err);
 /* GHCB table with VCEK (or VLEK) + ASK/ASVK + ARK. */
 int testpki_snp_certs(const struct testpki *pki, bool vlek, struct buf *out, struct err **err);
+/* The same for a VCEK under an ARK and an ASK with RSA keys of these sizes, and that ARK, which a verifier is to be told of. */
+int testpki_amd_chain(const struct testpki *pki, int ark_bits, int ask_bits, struct buf *ret_table, struct buf *ret_root, struct err **err);
 
 /* Another certificate for the VCEK or VLEK key, right or wrong in one point each. */
 struct testpki_vek {

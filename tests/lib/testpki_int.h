@@ -47,7 +47,7 @@ int pki_issue(const struct pki_cert *spec, X509 **ret, struct err **err);
 /* Adds a non-critical extension with these value bytes; 1 = ok. */
 int pki_add_raw(X509 *x, const char *oid, const void *value, size_t len);
 
-int pki_key_rsa4096(EVP_PKEY **ret, struct err **err);
+int pki_key_rsa(int bits, EVP_PKEY **ret, struct err **err);
 int pki_key_ec(const char *curve, EVP_PKEY **ret, struct err **err);
 /* ECDSA over data; r and s big-endian, n bytes each. */
 int pki_sign_rs(EVP_PKEY *key, const EVP_MD *md, const void *data, size_t len, uint8_t *r, uint8_t *s, int n,

@@ -11,13 +11,13 @@ int pki_fail(struct err **err, const char *what)
 	return ossl_err(err, ERR_INTERNAL, "testpki", "test PKI: %s", what);
 }
 
-/* Four primes: a key of the right size in a tenth of the time, to be thrown away. */
-int pki_key_rsa4096(EVP_PKEY **ret, struct err **err)
+/* As many primes as OpenSSL allows: a key of the right size in a tenth of the time, to be thrown away. */
+int pki_key_rsa(int bits, EVP_PKEY **ret, struct err **err)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, NULL);
 	EVP_PKEY *key = NULL;
-	bool ok = ctx && EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 4096) > 0 &&
-		  EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, 4) > 0 && EVP_PKEY_keygen(ctx, &key) > 0;
+	bool ok = ctx && EVP_PKEY_keygen_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits) > 0 &&
+		  EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, bits < 4096 ? 3 : 4) > 0 && EVP_PKEY_keygen(ctx, &key) > 0;
 
 	EVP_PKEY_CTX_free(ctx);
 	if (!ok)

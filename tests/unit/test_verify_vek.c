@@ -140,6 +140,35 @@ static void masked_chip_id_is_said(void **state)
 	assert_string_equal(v.kds_url, "");
 }
 
+/* AMD's roots are pinned and have 4096 bits: one with less would have to be signed by them, or come in with a new pin. */
+static void small_keys_are_refused(void **state)
+{
+	static const struct {
+		const char *what, *id;
+		int ark, ask;
+	} cases[] = {
+		{ "4096 throughout", NULL, 4096, 4096 },
+		{ "ASK of 3072", "chain-algorithm", 4096, 3072 },
+		{ "ARK of 3072", "chain-algorithm", 3072, 4096 },
+		{ "ASK of 4088", "chain-algorithm", 4096, 4088 },
+		{ "ARK of 2048", "chain-algorithm", 2048, 4096 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf root = BUF_INIT(8192);
+		_cleanup_sample_ struct sample s;
+		struct judge j = *(struct judge *)*state;
+
+		sample_init(&j, &s);
+		assert_ok(testpki_amd_chain(j.pki, cases[i].ark, cases[i].ask, &s.table, &root, &_err));
+		sample_sign(&j, &s);
+		assert_ok(trust_anchors_new(&j.trusting, &_err));
+		assert_ok(trust_anchors_add_test_root(j.trusting, root.data, root.len, &_err));
+		judged(cases[i].what, &j, &s, cases[i].id);
+		trust_anchors_free(j.trusting);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +176,7 @@ int main(void)
 		cmocka_unit_test(extensions_that_must_be_there),
 		cmocka_unit_test(other_kind_by_option),
 		cmocka_unit_test(masked_chip_id_is_said),
+		cmocka_unit_test(small_keys_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);
