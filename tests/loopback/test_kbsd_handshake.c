@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+
 #include "base/cleanup.h"
+#include "base/fileio.h"
 #include "base/text.h"
 #include "tests/loopback/kbsd_case.h"
 #include "wire/ear_token.h"
@@ -95,6 +98,69 @@ static void test_token(void **state)
 	}
 	http_request(&a.http, "GET", PATH_ROOT, "Authorization: Basic abc\r\n", NULL, &r);
 	assert_true(response_is(&r, 401, "TokenNotFound"));
+	agent_close(&a);
+}
+
+/* What a second server with the same signing key would issue for this session: everything right, only not the text it was given. */
+static char *second_token(const struct agent *a, int64_t later)
+{
+	const char *const path[] = { "submods", "cpu0", "ear.veraison.annotated-evidence" };
+	_cleanup_free_ char *file = text_printf("%s/token.key", k.dir), *pem = NULL;
+	json_t *claims = NULL, *same = NULL;
+	struct keypair *key = NULL;
+	struct public_key pub;
+	char *text = NULL;
+	const json_t *tee;
+	size_t len;
+
+	assert_int_equal(file_read(AT_FDCWD, file, 65536, ERR_CONFIG, &pem, &len, NULL), 0);
+	assert_int_equal(keypair_from_pem(pem, len, &key, NULL), 0);
+	keypair_public(key, &pub);
+	assert_int_equal(ear_token_peek(a->token, &claims, NULL), 0);
+	tee = claims;
+	for (size_t i = 0; i < 3; i++)
+		tee = json_object_get(tee, path[i]);
+	const struct ear_claims c = {
+		.iat = json_integer_value(json_object_get(claims, "iat")),
+		.exp = json_integer_value(json_object_get(claims, "exp")) + later,
+		.tee = "snp",
+		.status = "none",
+		.policy_id = "cryptattest-kbs:at-release",
+		.tee_claims = json_object_get(tee, "snp"),
+		.report_data_hex = json_string_value(json_object_get(tee, "report_data")),
+		.nonce = a->nonce,
+		.tee_pubkey = &a->jwk,
+	};
+	assert_int_equal(ear_token_make(key, &c, &text, NULL), 0);
+	assert_string_not_equal(text, a->token);
+	assert_int_equal(ear_token_verify(&pub, text, time(NULL), &same, NULL), 0);
+	if (!later)
+		assert_true(json_equal(same, claims));
+	json_decref(same);
+	json_decref(claims);
+	keypair_free(key);
+	return text;
+}
+
+static void test_second_token(void **state)
+{
+	char extra[16384];
+	struct agent a;
+
+	(void)state;
+	agent_open(&a, &k, KBS_0_4_0, TEE_SNP, KEY_EC_P256);
+	agent_attest(&a, &r);
+	for (int64_t later = 0; later <= 60; later += 60) {
+		_cleanup_free_ char *text = second_token(&a, later);
+
+		snprintf(extra, sizeof(extra), "Authorization: Bearer %s\r\n", text);
+		http_request(&a.http, "GET", PATH_ROOT, extra, NULL, &r);
+		assert_true(response_is(&r, 401, "TokenVerifierError"));
+	}
+	/* The one that it was given still opens. */
+	snprintf(extra, sizeof(extra), "Authorization: Bearer %s\r\n", a.token);
+	http_request(&a.http, "GET", PATH_ROOT, extra, NULL, &r);
+	assert_true(agent_reply_is(&a, &r, SECRET));
 	agent_close(&a);
 }
 
@@ -298,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_wire_form),
 		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_second_token),
 		cmocka_unit_test(test_auth_refusals),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_resources),
