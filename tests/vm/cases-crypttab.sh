@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 # Passphrases for stock tools (opener = crypttab): Debian's keyscript, and systemd's key-file socket under dracut. Sourced by cases.sh.
 
-VM_CASES_FULL="$VM_CASES_FULL crypttab-keyscript crypttab-keyscript-refused crypttab-keyscript-vtpm dracut-socket dracut-socket-refused"
+VM_CASES_FULL="$VM_CASES_FULL crypttab-keyscript crypttab-keyscript-refused crypttab-keyscript-vtpm dracut-socket dracut-socket-refused
+	dracut-socket-vtpm"
 
 case_crypttab_keyscript()
 {

@@ -4,6 +4,7 @@
 
 VM_CASES_FULL="$VM_CASES_FULL dracut-systemd dracut-plain dracut-systemd-refused dracut-plain-refused dracut-systemd-foreign-root
 	dracut-plain-foreign-root dracut-nm dracut-nm-refused dracut-legacy dracut-ng-systemd dracut-ng-plain
+	dracut-ng-nm dracut-ng-systemd-refused
 	dracut-systemd-vtpm dracut-plain-vtpm dracut-lvm dracut-lvm-plain dracut-lvm-socket"
 
 # dracut_machine IMAGE WORD...: that image with its tree's kernel, and further words on the command line.
