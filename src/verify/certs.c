@@ -103,11 +103,11 @@ int cert_pool_add(struct cert_pool *p, const void *data, size_t len, const char 
 	return add_pem(p, data, len, what, cls, err);
 }
 
-int cert_pool_add_own(struct cert_pool *p, const void *data, size_t len, struct cert_cache *cache, struct err **err)
+int cert_pool_add_own(struct cert_pool *p, const void *data, size_t len, const char *file, struct cert_cache *cache, struct err **err)
 {
 	size_t before = p->n;
 
-	if (cert_pool_add(p, data, len, "CA", ERR_CONFIG, err) < 0)
+	if (cert_pool_add(p, data, len, file ? file : "CA", ERR_CONFIG, err) < 0)
 		return -1;
 	for (size_t i = before; i < p->n; i++)
 		cert_cache_put(cache, p->cert[i]);

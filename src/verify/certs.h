@@ -24,8 +24,8 @@ void cert_pool_free(struct cert_pool *p);
 /* Adds every certificate of a PEM text (other text between is skipped) or of DER, one after the other; at least one. cls is
  * the class of every failure, what names the source. */
 int cert_pool_add(struct cert_pool *p, const void *data, size_t len, const char *what, enum err_class cls, struct err **err);
-/* The operator's own bundle, "CA": its certificates may be remembered before they have proved anything. ERR_CONFIG. */
-int cert_pool_add_own(struct cert_pool *p, const void *data, size_t len, struct cert_cache *cache, struct err **err);
+/* The operator's own bundle from this file (NULL: it is called CA): its certificates may be remembered before they have proved anything. ERR_CONFIG. */
+int cert_pool_add_own(struct cert_pool *p, const void *data, size_t len, const char *file, struct cert_cache *cache, struct err **err);
 /* The i-th certificate with exactly this common name, counted from *from; NULL when there is no more. */
 X509 *cert_pool_next(const struct cert_pool *p, const char *cn, size_t *from);
 bool cert_pool_has(const struct cert_pool *p, const char *cn);

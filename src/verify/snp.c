@@ -72,7 +72,7 @@ static int take_option_vek(struct snp *s, struct err **err)
 
 	if (!s->in->vek)
 		return 0;
-	if (cert_pool_add(to, s->in->vek, s->in->vek_len, "VEK", ERR_CONFIG, err) < 0)
+	if (cert_pool_add(to, s->in->vek, s->in->vek_len, s->in->vek_file ? s->in->vek_file : "VEK", ERR_CONFIG, err) < 0)
 		return -1;
 	for (; s->leaf.n > 1; s->leaf.n--) {
 		if (s->pool.n == CERT_POOL_MAX)
@@ -86,7 +86,7 @@ static int take_certificates(struct snp *s, struct err **err)
 {
 	if (take_table(s, err) < 0 || take_option_vek(s, err) < 0)
 		return -1;
-	if (s->in->ca && cert_pool_add_own(&s->pool, s->in->ca, s->in->ca_len, s->in->anchors->cache, err) < 0)
+	if (s->in->ca && cert_pool_add_own(&s->pool, s->in->ca, s->in->ca_len, s->in->ca_file, s->in->anchors->cache, err) < 0)
 		return -1;
 	if (!s->leaf.n && !s->vlek && s->in->store_dir && !all_zero(s->r->chip_id, sizeof(s->r->chip_id)))
 		return store_read_vcek(s->in->store_dir, s->r, &s->leaf, err);

@@ -83,7 +83,7 @@ static int take_certificates(struct tdx *t, struct err **err)
 
 	if (cert_pool_add(&t->pool, t->q->pck_pem, t->q->pck_pem_len, "PCK chain of the quote", ERR_REFUSED, err) < 0)
 		return -1;
-	if (in->ca && cert_pool_add_own(&t->pool, in->ca, in->ca_len, in->anchors->cache, err) < 0)
+	if (in->ca && cert_pool_add_own(&t->pool, in->ca, in->ca_len, in->ca_file, in->anchors->cache, err) < 0)
 		return -1;
 	return 0;
 }

@@ -31,6 +31,7 @@ struct verify_input {
 	size_t vek_len;
 	const void *ca; /* DER or PEM bundle, any order: chain only */
 	size_t ca_len;
+	const char *vek_file, *ca_file; /* where they are from, for messages; NULL: it is not known */
 	const char *store_dir; /* offline store in Trustee's naming (.../vcek/<hwid>/..._vcek.der); NULL */
 	const uint8_t *report_data; /* 64 bytes, or NULL: not compared */
 	int64_t at;		    /* seconds since 1970 for certificate dates */

@@ -175,6 +175,8 @@ int verify_options_judge(const struct verify_options *o, const struct evidence *
 		.vek_len = vek_len,
 		.ca = ca,
 		.ca_len = ca_len,
+		.vek_file = o->vek,
+		.ca_file = o->ca,
 		.store_dir = o->store,
 		.report_data = o->has_report_data ? o->report_data : NULL,
 		.at = o->has_at ? o->at : (int64_t)time(NULL),
