@@ -212,7 +212,7 @@ layer_manual()
 	done
 }
 
-# The Debian packages, with lintian's opinion; every example configuration is sound as far as it can be without its machine's files.
+# The Debian packages, with lintian's opinion; the RPM packages; every example configuration is sound as far as it can be without its machine's files.
 layer_packages()
 {
 	one "packages/debian, lintian" sh tests/packages.sh "$OUT/build" "$OUT/packages"
@@ -220,7 +220,7 @@ layer_packages()
 		one "packages/${example##*/}" example_is_sound "$example"
 	done
 	one "packages/completion" bash -n contrib/completion/cryptattest
-	one "packages/rpm spec" sh -c 'rpmspec -P contrib/rpm/cryptattest.spec >/dev/null'
+	one "packages/rpm" sh tests/packages-rpm.sh "$OUT/build" "$OUT/packages-rpm"
 	one "packages/apparmor profile" apparmor_parser -Q -K contrib/apparmor/usr.sbin.cryptattest-kbs
 }
 
