@@ -36,10 +36,15 @@ need() {
 # skip_rest PLANNED REASON: the tests that are left, each with its reason
 skip_rest() {
 	while [ "$count" -lt "$1" ]; do
-		count=$((count + 1))
-		echo "ok $count # SKIP $2"
+		skip "$2"
 	done
 	exit 0
+}
+
+# skip REASON: one test
+skip() {
+	count=$((count + 1))
+	echo "ok $count # SKIP $1"
 }
 
 # check NAME COMMAND...
@@ -93,10 +98,11 @@ new_volume() {
 	cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$1" "$2" || bail "no LUKS2 volume"
 }
 
-# agent VERB...: over root/etc/test.conf; sets code; out and err hold what it printed
+# agent VERB...: over root/etc/test.conf; sets code; out and err hold what it printed, said what all of them did
 agent() {
 	timeout 60 "$agent" "$@" --config /etc/test.conf >out 2>err </dev/null
 	code=$?
+	cat out err >>said
 }
 
 # soon CONDITION: is true within a minute, which only a failure takes

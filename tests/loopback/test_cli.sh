@@ -52,7 +52,7 @@ tap() {
 verbs="unlock lock recover cap check document enroll wipe attest evidence explain doctor predict next-boot status config"
 all_options="all boot prepare check show crypttab:f config:f decode:f format:raw report-data:00 output:f name:n key-file:f keyslot:1 pins profile:compat
 	source:main document:f kbs-part:f pin-file:f owner-auth-file:f nv-indices force json status-fd:1 timings kernel:f initrd:f cmdline:c uki:f
-	sign:f version:1 remits predicted metrics svg:f"
+	sign:f version:1 remits predicted metrics svg:f push"
 takes() {
 	case $1 in
 	unlock) echo all boot prepare status-fd timings config ;;
@@ -348,10 +348,11 @@ if [ -x "$server" ]; then
 			max-connections max-per-address max-sessions ;;
 		resource) echo dir file document binary replace ;;
 		policy) echo resource dir ca store test-root ;;
+		push) echo key make-key resource policy document dir ca store test-root wait timeout ;;
 		verify) echo tee evidence vek ca store test-root report-data at policy resource collateral dir ;;
 		esac
 	}
-	for verb in init serve resource policy verify; do
+	for verb in init serve resource policy push verify; do
 		ends 0 "$server" $verb --help
 		# shellcheck disable=SC2046 # words
 		wanted=$(printf '%s\n' $(accepts $verb) | sort | tr '\n' ' ')
@@ -365,7 +366,7 @@ if [ -x "$server" ]; then
 		done
 		ends 2 "$server" $verb -x
 		for option in $(accepts $verb); do
-			grep -q "\\\\-\\\\-$(echo "$option" | sed 's/-/\\\\-/g')" "$man/cryptattest-kbs.8" ||
+			grep -q "\\\\-\\\\-$(echo "$option" | sed 's/-/\\\\-/g')\\([^a-z\\\\]\\|\$\\)" "$man/cryptattest-kbs.8" ||
 				echo "--$option of $verb is not in cryptattest-kbs(8)" >>problems
 		done
 		tap "cryptattest-kbs $verb: its options and no others"

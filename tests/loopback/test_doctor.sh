@@ -82,8 +82,7 @@ agent doctor
 check "no TPM: exit 8" all '[ $code = 8 ]' 'row fail tpm "no TPM"' 'row fail sealed root'
 swtpm_start "$tmp/tpm" || bail "no software TPM"
 echo "$swtpm_path" >root/dev/tpm-swtpm
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+new_volume root/dev/disk pass
 boot system
 agent enroll root --source=vtpm --key-file pass
 srk=$(sed -n 's/.*srk-name = \(000b[0-9a-f]*\).*/\1/p' err)
@@ -221,8 +220,7 @@ if [ -x /usr/lib/systemd/systemd-measure ]; then
 		--cmdline=next/cmdline --initrd=next/initrd >measured 2>err
 	check "systemd-measure says the same" all 'grep -qF "$(sed -n "s/^11:sha256=//p" measured)" out' '[ -n "$(sed -n "s/^11:sha256=//p" measured)" ]'
 else
-	count=$((count + 1))
-	echo "ok $count # SKIP systemd-measure is not installed"
+	skip "systemd-measure is not installed"
 fi
 vtpm='signer = /etc/signer.pem\npcr-signature = /etc/sig.json\n'
 srk=
@@ -260,5 +258,5 @@ mkdir -p "root/lib/modules/$(uname -r)"
 echo "kernel/drivers/md/dm-crypt.ko.xz: kernel/drivers/md/dm-mod.ko.xz" >"root/lib/modules/$(uname -r)/modules.dep"
 agent doctor
 check "and with it" all 'row ok image "dm_crypt"' 'row ok image "main: trust in the image: 1 pin"'
-check "no output holds the passphrase" sh -c '! grep -rqF correct-horse-battery-staple out err'
-echo "1..$count"
+check "no output holds the passphrase" all '[ -s said ]' '! grep -qF -e correct-horse-battery-staple -e "$(base64 <pass)" said'
+plan $count

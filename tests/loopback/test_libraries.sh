@@ -10,10 +10,8 @@ plan 8
 
 for program in cryptattest cryptattest-kbs; do
 	if [ ! -e "$build/$program" ]; then
-		for what in imports note; do
-			count=$((count + 1))
-			echo "ok $count # SKIP $program is not built"
-		done
+		skip "$program is not built"
+		skip "$program is not built"
 		continue
 	fi
 	check "$program does not import dlopen or its kin" sh -c "nm -D --undefined-only '$build/$program' >symbols &&
@@ -38,9 +36,11 @@ optional='^\(legacy\.so\|libgcc_s\.so\.1\)$'
 only_linked() {
 	config now "$1"
 	boot
-	timeout 60 strace -f -e trace=open,openat -o trace "$agent" unlock root --config /etc/now.conf >out 2>err </dev/null
+	rm -f trace.*
+	# A file for each thread: in one of their own no call is broken off by another's.
+	timeout 60 strace -ff -e trace=open,openat -o trace "$agent" unlock root --config /etc/now.conf >out 2>err </dev/null
 	check "mode $1: opened under strace by $2" is_open "$2"
-	sed -n 's/.*open[at]*(.*"\([^"]*\/\)\{0,1\}\([^"/]*\.so[.0-9]*\)".*) = [0-9].*/\2/p' trace | sort -u >loaded
+	sed -n 's/.*open[at]*(.*"\([^"]*\/\)\{0,1\}\([^"/]*\.so[.0-9]*\)".*) = [0-9].*/\2/p' trace.* | sort -u >loaded
 	check "mode $1: no library is loaded by name" sh -c "grep -q '^libcryptsetup\.so' loaded && ! grep -vxFf linked loaded | grep -v '$optional'"
 }
 meets reachable

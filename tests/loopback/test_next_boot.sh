@@ -50,8 +50,7 @@ cap() {
 
 start_kbs ""
 up=$url up_pin=$pin nobody=https://127.0.0.1:1 srk='' vtpm=''
-truncate -s 20M root/dev/disk
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 root/dev/disk pass || bail luksFormat
+new_volume root/dev/disk pass
 
 # --- what every mode has
 conf kbs

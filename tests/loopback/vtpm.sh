@@ -97,11 +97,12 @@ nothing_open() {
 id_is() {
 	grep -qF "\"id\":\"$1\"" $record && [ "$(grep -c . err)" -ge 1 ] && grep -qF "[$1]" err
 }
-pcr() { # BANK:PCR
-	tpm2_pcrread "$1" | sed -n 's/.*0x\([0-9A-Fa-f]*\)$/\1/p'
+pcr() { # BANK:PCR; a value that cannot be read is equal to no other
+	tpm2_pcrread "$1" | sed -n 's/.*0x\([0-9A-Fa-f]*\)$/\1/p' | grep . || date +unreadable%N
 }
 zero() {
 	case $(pcr "$1") in
+	unreadable*) bail "no PCR $1" ;;
 	*[1-9A-Fa-f]*) return 1 ;;
 	esac
 }

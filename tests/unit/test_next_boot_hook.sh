@@ -18,10 +18,11 @@ sed "s|=/run/|=$tmp/run/|" "$example/next-boot-hook" >"$tmp/hook"
 hook() {
 	: >"$tmp/log"
 	CODE=$1 PATH=$tmp/bin:$PATH sh "$tmp/hook"
+	code=$?
 }
 : >"$tmp/run/reboot-required"
 hook 8
-check "no: the wish to reboot is put aside" '[ $? = 0 ] && [ ! -e "$tmp/run/reboot-required" ] && [ -e "$tmp/run/reboot-required.cryptattest" ]'
+check "no: the wish to reboot is put aside" '[ $code = 0 ] && [ ! -e "$tmp/run/reboot-required" ] && [ -e "$tmp/run/reboot-required.cryptattest" ]'
 check "and the log has the last line and the code" 'grep -q "no reboot: an answer (exit 8" "$tmp/log"'
 hook 5
 check "still no" '[ ! -e "$tmp/run/reboot-required" ] && grep -q "exit 5" "$tmp/log"'
