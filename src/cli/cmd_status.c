@@ -61,6 +61,16 @@ static int add_untried(struct cli *cli, struct state *st, struct err **err)
 	return 0;
 }
 
+static void print_cap(const struct state *st)
+{
+	if (text_eq(st->cap, "unproven"))
+		printf("cap: a TPM was told to cap, but nothing showed that it is this machine's: set srk-name in [vtpm], or cap = required\n");
+	if (st->cap_event && !st->cap_outcome)
+		printf("cap: the outcome was not measured, the run was killed before it: cryptattest cap\n");
+	else if (text_eq(st->cap_outcome, "unknown"))
+		printf("cap: whether the outcome was measured is not known: the register was extended by others since\n");
+}
+
 static void print_state(const struct state *st)
 {
 	if (!st->result)
@@ -68,6 +78,7 @@ static void print_state(const struct state *st)
 	else
 		printf("last run: %s (exit %d: %s), cap: %s\n", st->result, st->exit_code,
 		       exit_code_text(st->exit_code) ? exit_code_text(st->exit_code) : "?", st->cap ? st->cap : "?");
+	print_cap(st);
 	for (size_t i = 0; i < st->n_volumes; i++)
 		print_volume(&st->volumes[i]);
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/explain.h"
+#include "state/state.h"
 #include "unlock/foreign_look.h"
 #include "unlock/machine_tpm.h"
 #include "unlock/pcr_cause.h"
@@ -157,6 +158,17 @@ static bool explain_binding(struct look *l)
 	return false;
 }
 
+/* What the cap of this boot was worth, as the run that made it knew. */
+static void explain_cap(const struct look *l)
+{
+	struct state *st = NULL;
+
+	if (state_load(l->env.root_fd, &st, NULL) == 0 && text_eq(st->cap, "unproven"))
+		plan_add(l->p, "tpm", false, "when this boot's cap was made, nothing showed that the TPM which was told is this machine's",
+			 "set srk-name in [vtpm], or cap = required, which proves it or fails");
+	state_free(st);
+}
+
 static void explain_tpm(struct look *l, bool have_file)
 {
 	struct err *err = NULL;
@@ -167,6 +179,7 @@ static void explain_tpm(struct look *l, bool have_file)
 		return;
 	}
 	plan_add(l->p, "tpm", true, capped ? "there; its cap register has moved in this boot" : "there, not capped yet", "");
+	explain_cap(l);
 	trusted = explain_binding(l);
 	if (have_file && (trusted || capped))
 		explain_state(l, capped);

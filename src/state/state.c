@@ -70,6 +70,8 @@ void state_free(struct state *s)
 	free(s->boot_id);
 	free(s->result);
 	free(s->cap);
+	free(s->cap_event);
+	free(s->cap_outcome);
 	free(s);
 }
 
@@ -137,6 +139,8 @@ int state_json(const struct state *s, char **ret, struct err **err)
 	r |= json_object_set_new(root, "result", text_json(s->result));
 	r |= json_object_set_new(root, "exit", json_integer(s->exit_code));
 	r |= json_object_set_new(root, "cap", text_json(s->cap));
+	r |= json_object_set_new(root, "cap_event", text_json(s->cap_event));
+	r |= json_object_set_new(root, "cap_outcome", text_json(s->cap_outcome));
 	for (size_t i = 0; i < s->n_volumes; i++)
 		r |= json_array_append_new(volumes, volume_json(&s->volumes[i]));
 	r |= json_object_set_new(root, "volumes", volumes);
@@ -191,7 +195,8 @@ static int record_from(const json_t *root, struct state *s, struct err **err)
 		return -1;
 	s->exit_code = (int)number;
 	if (text_from(root, "boot_id", &s->boot_id, err) < 0 || text_from(root, "result", &s->result, err) < 0 ||
-	    text_from(root, "cap", &s->cap, err) < 0)
+	    text_from(root, "cap", &s->cap, err) < 0 || text_from(root, "cap_event", &s->cap_event, err) < 0 ||
+	    text_from(root, "cap_outcome", &s->cap_outcome, err) < 0)
 		return -1;
 	if (!json_is_array(volumes))
 		return err_set(err, ERR_INTEGRITY, "state", "volumes is not a list");

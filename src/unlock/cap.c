@@ -20,7 +20,55 @@ static int no_register(const struct unlock_env *env, struct cap *c, struct err *
 	return err_hint(err, "set cap = auto to go on without one, and read \"What is not protected\" in cryptattest(8)");
 }
 
-int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_volume *v, size_t n, struct cap *ret, struct err **err)
+/*
+ * A run that was killed between its two events: a register that holds the first alone gets the second now. Where both are in, only the
+ * record lost the word; of one that somebody has extended since, nobody can tell.
+ */
+static void find_outcome(const struct unlock_env *env, struct cap *c, struct state *st)
+{
+	const char *word = "unknown";
+	bool pcr, rtmr;
+
+	if (!st || !st->cap_event || st->cap_outcome)
+		return;
+	registers_hold(env, &c->registers, (const char *[]){ st->cap_event }, 1, &pcr, &rtmr);
+	c->pcr |= pcr;
+	c->rtmr |= rtmr;
+	if (c->pcr || c->rtmr)
+		return;
+	for (const char *const *w = cap_outcome_words; *w; w++) {
+		_cleanup_buf_ struct buf event = BUF_INIT(256);
+
+		if (cap_outcome_event(*w, &event, NULL) < 0)
+			continue;
+		registers_hold(env, &c->registers, (const char *[]){ st->cap_event, buf_cstr(&event) }, 2, &pcr, &rtmr);
+		if (pcr || rtmr)
+			word = *w;
+	}
+	if (state_set(&st->cap_outcome, word, NULL) < 0)
+		log_warning("status record: out of memory");
+}
+
+/* The cap is not for lack of a record left undone. */
+static void note_event(const struct unlock_env *env, struct state *st, struct buf *event)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (st && (state_set(&st->cap_event, buf_cstr(event), &e) < 0 || state_set(&st->cap_outcome, NULL, &e) < 0 ||
+		   state_save(env->root_fd, st, &e) < 0))
+		log_warning("status record: %s", err_message(e));
+}
+
+static const char *closed_state(const struct unlock_env *env, const struct cap *c, const struct state *st, bool unproven)
+{
+	/* It was this boot's right TPM then, and its register has moved now. */
+	if (!c->now && st && text_eq(st->cap, "done"))
+		return "done";
+	return unproven || (machine_tpm_proof_due(env->config) && !registers_known(&c->registers)) ? "unproven" : "done";
+}
+
+int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct state *st, struct cap_volume *v, size_t n, struct cap *ret,
+	      struct err **err)
 {
 	_cleanup_buf_ struct buf event = BUF_INIT(EVENT_MAX);
 	_cleanup_err_ struct err *unproven = NULL;
@@ -33,11 +81,17 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_vo
 			return -1;
 	}
 	if (registers_any(&c.registers)) {
-		c.pcr = c.registers.has_pcr && !c.registers.pcr_moved;
-		c.rtmr = c.registers.has_rtmr && !c.registers.rtmr_moved;
-		if (registers_extend(env, &c.registers, c.pcr, c.rtmr, event.data, event.len, err) < 0)
+		const bool pcr = c.registers.has_pcr && !c.registers.pcr_moved, rtmr = c.registers.has_rtmr && !c.registers.rtmr_moved;
+
+		find_outcome(env, &c, st);
+		c.now = pcr || rtmr;
+		c.pcr |= pcr;
+		c.rtmr |= rtmr;
+		if (c.now)
+			note_event(env, st, &event);
+		if (registers_extend(env, &c.registers, pcr, rtmr, event.data, event.len, err) < 0)
 			return -1;
-		c.state = "done";
+		c.state = closed_state(env, &c, st, unproven);
 	}
 	/* What could be done was; it is not what is required. */
 	if (unproven && env->config->cap == CAP_REQUIRED)
@@ -46,13 +100,18 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct cap_vo
 	return 0;
 }
 
-int cap_say_outcome(const struct unlock_env *env, const struct cap *c, const char *outcome, struct err **err)
+int cap_say_outcome(const struct unlock_env *env, const struct cap *c, struct state *st, const char *outcome, struct err **err)
 {
 	_cleanup_buf_ struct buf event = BUF_INIT(256);
 
-	if (cap_outcome_event(outcome, &event, err) < 0)
+	if (!c->pcr && !c->rtmr)
+		return 0;
+	if (cap_outcome_event(outcome, &event, err) < 0 ||
+	    registers_extend(env, &c->registers, c->pcr, c->rtmr, event.data, event.len, err) < 0)
 		return -1;
-	return registers_extend(env, &c->registers, c->pcr, c->rtmr, event.data, event.len, err);
+	if (!c->now)
+		log_info("cap: the outcome, which a run that was killed had not measured, is in the register now: %s", outcome);
+	return st ? state_set(&st->cap_outcome, outcome, err) : 0;
 }
 
 /* The volumes of the initrd phase that the record has as open. */
@@ -69,7 +128,7 @@ static size_t open_volumes(const struct state *st, struct cap_volume *v)
 	return n;
 }
 
-static int cap_by_record(const struct unlock_env *env, const struct state *st, struct cap *ret, struct err **err)
+static int cap_by_record(const struct unlock_env *env, struct state *st, struct cap *ret, struct err **err)
 {
 	_cleanup_free_ struct cap_volume *v = calloc(st->n_volumes + 1, sizeof(*v));
 	struct machine_tpm m = { 0 };
@@ -79,9 +138,9 @@ static int cap_by_record(const struct unlock_env *env, const struct state *st, s
 	if (!v)
 		return err_nomem(err);
 	n = open_volumes(st, v);
-	rc = cap_close(env, &m, v, n, ret, err);
+	rc = cap_close(env, &m, st, v, n, ret, err);
 	if (rc == 0)
-		rc = cap_say_outcome(env, ret, cap_outcome(v, n), err);
+		rc = cap_say_outcome(env, ret, st, cap_outcome(v, n), err);
 	machine_tpm_close(&m);
 	return rc;
 }
@@ -103,6 +162,6 @@ int unlock_cap(const struct unlock_env *env, const char **ret_state, bool *ret_n
 	if (rc < 0)
 		return -1;
 	*ret_state = c.state;
-	*ret_now = c.pcr || c.rtmr;
+	*ret_now = c.now;
 	return 0;
 }

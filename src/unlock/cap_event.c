@@ -31,18 +31,20 @@ int cap_outcome_event(const char *outcome, struct buf *out, struct err **err)
 	return buf_check(out, err);
 }
 
+/* Whatever no broker and no TPM gave was given by hand. */
+const char *const cap_outcome_words[] = { "recover", "vtpm", "kbs", "kbs+vtpm", "none", NULL };
+
 const char *cap_outcome(const struct cap_volume *v, size_t n)
 {
-	/* From the weakest. Whatever no broker and no TPM gave was given by hand. */
-	static const char *const words[] = { "recover", "vtpm", "kbs", "kbs+vtpm", "none" };
-	size_t worst = ARRAY_SIZE(words) - 1;
+	const char *const *const words = cap_outcome_words;
+	size_t worst = ARRAY_SIZE(cap_outcome_words) - 2;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t w = 1;
 
-		while (w + 1 < ARRAY_SIZE(words) && !text_eq(words[w], v[i].source))
+		while (words[w + 1] && !text_eq(words[w], v[i].source))
 			w++;
-		if (w + 1 == ARRAY_SIZE(words))
+		if (!words[w + 1])
 			w = 0;
 		if (w < worst)
 			worst = w;

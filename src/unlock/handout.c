@@ -138,7 +138,7 @@ int handout_check(struct run *run, struct job *job, struct err **err)
 			config_mode_name(job->conf->mode));
 		return err_hint(err, "let `cryptattest unlock --all --boot` open them, or use mode = kbs");
 	}
-	if (job->conf->phase == PHASE_INITRD && text_eq(run->state->cap, "done")) {
+	if (job->conf->phase == PHASE_INITRD && (text_eq(run->state->cap, "done") || text_eq(run->state->cap, "unproven"))) {
 		err_set(err, ERR_CAP, "capped", "the boot phase is over: secrets of the initrd phase are not given out any more");
 		return err_hint(err, "`cryptattest recover %s` opens it by hand", job->conf->name);
 	}

@@ -68,7 +68,7 @@ int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struc
 }
 
 /* A machine that uses its TPM for nothing but the cap need not say whose it is. */
-static bool proof_is_due(const struct config *c)
+bool machine_tpm_proof_due(const struct config *c)
 {
 	if (c->vtpm.binding == BINDING_AZURE || c->vtpm.binding == BINDING_SVSM)
 		return true;
@@ -85,7 +85,7 @@ int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, bool p
 
 	if (m->trusted || m->salted)
 		return 0;
-	if (prove && proof_is_due(env->config))
+	if (prove && machine_tpm_proof_due(env->config))
 		return machine_tpm_trust(env, m, err);
 	if (!stated)
 		return 0;

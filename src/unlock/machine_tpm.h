@@ -33,6 +33,8 @@ int machine_tpm_trust(const struct unlock_env *env, struct machine_tpm *m, struc
  * open. On failure the connection is as before.
  */
 int machine_tpm_salt(const struct unlock_env *env, struct machine_tpm *m, bool prove, struct err **err);
+/* Something is sealed to the TPM, or the configuration says by what hardware it is to be proved: whose TPM was capped matters. */
+bool machine_tpm_proof_due(const struct config *c);
 /*
  * After an error: a new connection in the place of one that broke, or whose answer was not the TPM's, which is the end of the connection
  * (tpm_impl.h) and not of the TPM. Twice in a run, so that one that is silent does not hold up the boot volume by volume, and twice more for the cap. 0: try again. -1:

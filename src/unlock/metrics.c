@@ -111,7 +111,9 @@ static void sources(struct buf *b, const struct state *st)
 void metrics_text(const struct state *st, const struct timeline *t, const bool *next_boot_ok, struct buf *out)
 {
 	static const char *const results[] = { "running", "ok", "failed", NULL };
-	static const char *const caps[] = { "pending", "none", "done", "failed", "off", NULL };
+	static const char *const caps[] = { "pending", "none", "done", "unproven", "failed", "off", NULL };
+
+	static const char *const outcomes[] = { "kbs", "vtpm", "kbs+vtpm", "recover", "none", "unknown", "missing", NULL };
 
 	if (t->n)
 		phases(out, t);
@@ -125,6 +127,10 @@ void metrics_text(const struct state *st, const struct timeline *t, const bool *
 	if (st->cap) {
 		family(out, "cap", NULL, "What became of the cap that ends the boot phase.");
 		words(out, "cap", "state", caps, st->cap);
+	}
+	if (st->cap_event) {
+		family(out, "cap_outcome", NULL, "The second event of the cap; missing when the run was killed before it.");
+		words(out, "cap_outcome", "outcome", outcomes, st->cap_outcome ? st->cap_outcome : "missing");
 	}
 	if (next_boot_ok) {
 		family(out, "next_boot_ok", NULL, "Whether the next boot will unlock, as `cryptattest next-boot` last said in this boot.");

@@ -92,7 +92,7 @@ void on_failure_say(const struct unlock_env *env, int exit_code, const char *cau
 
 	/* P2: not on a register that a shell could unseal with. */
 	if (shell_shut(action, capped))
-		log_error("%s; the cap failed, so there is no shell: restarting in %u s%s%s", why, READING_TIME_MS / 1000, colon, cause);
+		log_error("%s; the cap failed or is not proven, so there is no shell: restarting in %u s%s%s", why, READING_TIME_MS / 1000, colon, cause);
 	else if (action == ON_FAILURE_CONTINUE)
 		log_error("the boot goes on without these volumes: %s (on-failure = continue)%s%s", why, colon, cause);
 	else if (action == ON_FAILURE_SHELL)

@@ -33,14 +33,20 @@ static int unproven(struct err *why, struct err **ret)
 	return 0;
 }
 
+/* A shell on the console is given only behind a cap of the right TPM (run.c). */
+static bool proves(const struct config *c)
+{
+	return c->cap == CAP_REQUIRED || (c->on_failure == ON_FAILURE_SHELL && !c->vtpm.srk_name);
+}
+
 /* Values of the TPM that we know are better than any; but another one, new or cleared, must be capped as well. */
 static int salt(const struct unlock_env *env, struct machine_tpm *m, struct err **ret_unproven)
 {
 	struct err *why = NULL;
 
-	if (machine_tpm_salt(env, m, env->config->cap == CAP_REQUIRED, &why) == 0)
+	if (machine_tpm_salt(env, m, proves(env->config), &why) == 0)
 		return 0;
-	if (machine_tpm_again(env, m, true, &why) == 0 && machine_tpm_salt(env, m, env->config->cap == CAP_REQUIRED, &why) == 0)
+	if (machine_tpm_again(env, m, true, &why) == 0 && machine_tpm_salt(env, m, proves(env->config), &why) == 0)
 		return 0;
 	return unproven(why, ret_unproven);
 }
@@ -102,14 +108,22 @@ int registers_read(const struct unlock_env *env, struct machine_tpm *m, struct r
 	return 0;
 }
 
+static int rtmr_extended(const uint8_t old[static RTMR_LEN], const void *event, size_t len, uint8_t digest[static DIGEST_MAX],
+			 uint8_t out[static DIGEST_MAX], struct err **err)
+{
+	const struct digest_piece pieces[] = { { old, RTMR_LEN }, { digest, RTMR_LEN } };
+
+	if (digest_bytes(DIGEST_SHA384, event, len, digest, err) < 0)
+		return -1;
+	return digest_pieces(DIGEST_SHA384, pieces, ARRAY_SIZE(pieces), out, err);
+}
+
 static int extend_rtmr(const struct unlock_env *env, const struct registers *r, const void *event, size_t len, struct err **err)
 {
 	uint8_t old[RTMR_LEN], now[RTMR_LEN], digest[DIGEST_MAX], want[DIGEST_MAX];
-	const struct digest_piece pieces[] = { { old, RTMR_LEN }, { digest, RTMR_LEN } };
 	_cleanup_close_ int fd = -1;
 
-	if (digest_bytes(DIGEST_SHA384, event, len, digest, err) < 0 || read_rtmr(env, r, old, err) < 0 ||
-	    digest_pieces(DIGEST_SHA384, pieces, ARRAY_SIZE(pieces), want, err) < 0)
+	if (read_rtmr(env, r, old, err) < 0 || rtmr_extended(old, event, len, digest, want, err) < 0)
 		return -1;
 	fd = openat(env->root_fd, r->rtmr, O_WRONLY | O_CLOEXEC);
 	/* One write: the kernel takes exactly a digest. */
@@ -132,6 +146,31 @@ static int extend_pcr(const struct unlock_env *env, const struct registers *r, c
 			return 0;
 	} while (machine_tpm_again(env, r->tpm, true, &why) == 0);
 	return err_propagate(err, why);
+}
+
+static bool rtmr_holds(const struct unlock_env *env, const struct registers *r, const char *const *events, size_t n)
+{
+	uint8_t now[RTMR_LEN], want[DIGEST_MAX] = { 0 }, digest[DIGEST_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		if (rtmr_extended(want, events[i], strlen(events[i]), digest, want, NULL) < 0)
+			return false;
+	return read_rtmr(env, r, now, NULL) == 0 && memcmp(now, want, RTMR_LEN) == 0;
+}
+
+void registers_hold(const struct unlock_env *env, const struct registers *r, const char *const *events, size_t n, bool *ret_pcr, bool *ret_rtmr)
+{
+	struct pcr_event e[2];
+
+	*ret_pcr = *ret_rtmr = false;
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(e); i++)
+		e[i] = (struct pcr_event){ events[i], strlen(events[i]) };
+	if (n > ARRAY_SIZE(e))
+		return;
+	if (r->has_pcr && r->pcr_moved && machine_tpm_open(env, r->tpm, NULL) == 0 &&
+	    pcr_holds(vtpm_tpm(r->tpm->vtpm), r->pcr, e, n, ret_pcr, NULL) < 0)
+		*ret_pcr = false;
+	*ret_rtmr = r->has_rtmr && r->rtmr_moved && rtmr_holds(env, r, events, n);
 }
 
 int registers_extend(const struct unlock_env *env, const struct registers *r, bool pcr, bool rtmr, const void *event, size_t len,

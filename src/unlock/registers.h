@@ -37,4 +37,12 @@ static inline bool registers_all_moved(const struct registers *r)
 int registers_extend(const struct unlock_env *env, const struct registers *r, bool pcr, bool rtmr, const void *event, size_t len,
 		     struct err **err);
 
+/* Of the registers that have moved: which of them these events alone, one after the other, have moved. One that cannot be read is not. */
+void registers_hold(const struct unlock_env *env, const struct registers *r, const char *const *events, size_t n, bool *ret_pcr, bool *ret_rtmr);
+/* No TPM was capped, or it is the one that the configuration names or the hardware proves. */
+static inline bool registers_known(const struct registers *r)
+{
+	return !r->has_pcr || r->tpm->trusted || r->tpm->salted;
+}
+
 #endif

@@ -45,7 +45,7 @@ int run_cap(struct run *run, struct err **err)
 
 	events_start(run->env->events, "cap", NULL);
 	v = capped_volumes(run, &n);
-	rc = v ? cap_close(run->env, &run->tpm, v, n, &run->capped, err) : err_nomem(err);
+	rc = v ? cap_close(run->env, &run->tpm, run->state, v, n, &run->capped, err) : err_nomem(err);
 	run->cap = rc == 0 ? run->capped.state : "failed";
 	return events_done(run->env->events, "cap", NULL, rc, err);
 }
@@ -58,7 +58,7 @@ void run_cap_outcome(struct run *run)
 
 	v = capped_volumes(run, &n);
 	/* The door is closed already; what is missing is a word for whoever reads the registers later. */
-	if (!v || cap_say_outcome(run->env, &run->capped, cap_outcome(v, n), &e) < 0)
+	if (!v || cap_say_outcome(run->env, &run->capped, run->state, cap_outcome(v, n), &e) < 0)
 		log_warning("cap: the outcome was not measured: %s", err_message(e));
 }
 

@@ -49,6 +49,12 @@ struct pcr_extension {
 	uint32_t active; /* banks, 0: nothing was begun */
 };
 int pcr_extend_once(struct tpm *t, unsigned int pcr, const void *event, size_t len, struct pcr_extension *x, struct err **err);
+/* Is this PCR what these events, one after the other, make of zero, in every active bank that we can compute, and is there one? */
+struct pcr_event {
+	const void *data;
+	size_t len;
+};
+int pcr_holds(struct tpm *t, unsigned int pcr, const struct pcr_event *events, size_t n, bool *ret, struct err **err);
 /* The bank's digest of an event, pcr_bank_size() bytes. */
 int pcr_event_digest(enum pcr_bank bank, const void *event, size_t len, uint8_t *out, struct err **err);
 /* What a PCR becomes: hash(old || hash(event)). out may be old. */

@@ -207,6 +207,29 @@ static bool computable(enum pcr_bank bank)
 	return pcr_event_digest(bank, "", 0, digest, NULL) == 0;
 }
 
+int pcr_holds(struct tpm *t, unsigned int pcr, const struct pcr_event *events, size_t n, bool *ret, struct err **err)
+{
+	struct pcr_values now[PCR_BANKS] = { 0 };
+	bool same = true, any = false;
+	uint32_t active;
+
+	if (read_everywhere(t, pcr, now, &active, err) < 0)
+		return -1;
+	for (int b = 0; b < PCR_BANKS; b++) {
+		uint8_t want[PCR_DIGEST_MAX] = { 0 };
+
+		if (!(active >> b & 1) || !computable((enum pcr_bank)b))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			if (pcr_extend_value((enum pcr_bank)b, want, events[i].data, events[i].len, want, err) < 0)
+				return -1;
+		same = same && memcmp(now[b].value[pcr], want, pcr_bank_size((enum pcr_bank)b)) == 0;
+		any = true;
+	}
+	*ret = same && any;
+	return 0;
+}
+
 static bool all_computable(uint32_t active)
 {
 	for (int b = 0; b < PCR_BANKS; b++)

@@ -111,6 +111,18 @@ boot
 run other unlock root
 check "cap = auto with another TPM: it is capped without a session, and that is said" \
 	eval '[ $code = 0 ] && is_open kbs && ! zero sha256:15 && grep -q "without a session that proves it" err'
+check "and it is on record as worth nothing: unproven" grep -q '"cap":"unproven"' $record
+run other cap
+check "which cap says too, and does not make better" eval '[ $code = 0 ] && grep -q "nothing shows that the TPM" err && grep -q "\"cap\":\"unproven\"" $record'
+run other status
+check "and status" eval 'grep -q ", cap: unproven$" out && grep -q "^cap: .* nothing showed that it is this machine.s: set srk-name" out'
+run other explain root
+check "and explain" grep -q "when this boot's cap was made, nothing showed that the TPM which was told is this machine's" out
+run other status --json
+check "status --json" grep -q '"cap":"unproven","cap_event":"cryptattest:cap:v1\\nroot .*","cap_outcome":"kbs"' out
+run other status --metrics
+check "and status --metrics" eval 'grep -qx "cryptattest_cap{state=\"unproven\"} 1" out && grep -qx "cryptattest_cap{state=\"done\"} 0" out &&
+	grep -qx "cryptattest_cap_outcome{outcome=\"kbs\"} 1" out'
 sed -i 's/^\[agent\]/&\ncap = required/' root/etc/other.conf
 boot
 run other unlock root
@@ -159,6 +171,7 @@ if [ -e "$measurements/rtmr3:sha384" ]; then
 		[ "$(rtmr 3)" = "$(extended "$first" "cryptattest:outcome:v1 kbs\n")" ] && [ "$(rtmr 2)" = "$zeros" ]'
 	before=$(rtmr 3)
 	run rtmr cap
+	check "which are on record" grep -q "\"cap_event\":\"cryptattest:cap:v1..root $uuid $vk_id..\",\"cap_outcome\":\"kbs\"" $record
 	check "and no more of them" eval '[ $code = 0 ] && grep -q "in place already" err && [ "$(rtmr 3)" = "$before" ]'
 	config rtmr2 kbs "cap-rtmr = 2"
 	run rtmr2 cap
@@ -205,6 +218,12 @@ echo "$tmp/nobody" >root/dev/tpm-swtpm
 run now unlock --all --boot
 mv away root/dev/tpm-swtpm
 check "no shell where the cap failed: the machine restarts" eval '[ $code = 5 ] && [ "$(cat root/power)" = reboot ] && grep -q "there is no shell" err'
+rm root/power
+sed 's/^srk-name = .*/srk-name = 000b'"$(printf '%064d' 7)"'/' root/etc/now.conf >root/etc/other.conf
+boot
+run other unlock --all --boot
+check "nor where another TPM was told to cap: the right one may be open" \
+	eval '[ $code = 5 ] && [ "$(cat root/power)" = reboot ] && grep -q "there is no shell" err && grep -q "\"cap\":\"unproven\"" $record'
 deadline=30s
 config pin vtpm "" "pin = yes"
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/pin.conf
@@ -223,10 +242,16 @@ killed() { # N WHEN: sets at and code
 	at=$(sed 's/^at=\([^ ]*\) .*/\1/' result)
 	code=$(sed 's/.*exit=//' result)
 }
-closed_after() { # nothing public, or a run that was over; then the boot script's cap, once and for all
+in_record() { # MEMBER
+	sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p' $record
+}
+closed_after() { # nothing public, or a run that was over; then the boot script's cap, once and for all, and both events
 	[ "$code" != 137 ] || nothing_open || return 1
 	run vtpm cap
 	[ $code = 0 ] && ! zero sha256:15 && ! zero sha384:15 || return 1
+	extend14 "$(in_record cap_event)"
+	extend14 "cryptattest:outcome:v1 $(in_record cap_outcome)\n"
+	same_as_14 || return 1
 	before=$(pcr sha256:15)
 	run vtpm cap
 	[ $code = 0 ] && [ "$(pcr sha256:15)" = "$before" ] || return 1

@@ -1,94 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 /* The cap after something went wrong between us and the TPM: a run whose connection broke, or was meddled with, still closes the register. */
-#include "tests/lib/vtpm_boot.h"
+#include "tests/unit/cap_machine.h"
 
 #include <tss2/tss2_tpm2_types.h>
-#include <unistd.h>
-
-#include "base/cleanup.h"
-#include "base/log.h"
-#include "tests/lib/tpm_interposer.h"
-#include "unlock/cap.h"
-
-struct machine {
-	struct swtpm *s;
-	struct tpm_interposer i;
-	struct platform platform;
-	struct config config;
-	struct unlock_env env;
-	int dir;
-	struct vtpm_rules r;
-	char srk_name[2 * TPM_NAME_MAX + 1];
-	struct machine_tpm tpm;
-};
-
-static int setup(void **state)
-{
-	static struct machine m;
-	struct tpm_name primary;
-
-	memset(&m, 0, sizeof(m));
-	/* Without registers of a TDX machine in it. */
-	m.dir = open("/proc/self/fdinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	m.s = boot_machine(&primary);
-	tpm_name_text(&primary, m.srk_name);
-	interposer_init(&m.i, swtpm_access(m.s), NULL);
-	m.r = boot_rules();
-	m.platform.tpm = &m.i.access;
-	m.config.profile = PROFILE_BARE_METAL;
-	m.config.vtpm.cap_pcr = BOOT_CAP;
-	m.config.vtpm.cap_rtmr = 3;
-	m.config.vtpm.srk_name = m.srk_name;
-	m.env = (struct unlock_env){ .platform = &m.platform, .root_fd = m.dir, .config = &m.config };
-	*state = &m;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct machine *m = *state;
-
-	machine_tpm_close(&m->tpm);
-	interposer_clear(&m->i);
-	swtpm_stop(m->s);
-	close(m->dir);
-	return 0;
-}
-
-/* Is the register what these events, one after the other, make of zero, in every bank? */
-static bool holds(struct machine *m, const char *const *events, size_t n)
-{
-	struct tpm *t = NULL;
-	uint32_t active;
-	bool same = true;
-
-	assert_ok(tpm_open(swtpm_access(m->s), AT_FDCWD, deadline_in_ms(20000), &t, &_err));
-	assert_ok(pcr_active_banks(t, &active, &_err));
-	for (int b = 0; b < PCR_BANKS; b++) {
-		uint8_t want[PCR_DIGEST_MAX] = { 0 };
-		struct pcr_values now;
-
-		if (!(active >> b & 1))
-			continue;
-		assert_ok(pcr_read(t, (enum pcr_bank)b, 1 << BOOT_CAP, &now, &_err));
-		for (size_t i = 0; i < n; i++)
-			assert_ok(pcr_extend_value((enum pcr_bank)b, want, events[i], strlen(events[i]), want, &_err));
-		same = same && memcmp(now.value[BOOT_CAP], want, pcr_bank_size((enum pcr_bank)b)) == 0;
-	}
-	tpm_close(t);
-	return same;
-}
-
-static bool is_capped(struct machine *m)
-{
-	struct tpm *t = NULL;
-	bool moved;
-
-	assert_ok(tpm_open(swtpm_access(m->s), AT_FDCWD, deadline_in_ms(20000), &t, &_err));
-	assert_ok(pcr_moved(t, BOOT_CAP, &moved, &_err));
-	tpm_close(t);
-	return moved;
-}
 
 /* The run asks for a sealed secret, and the next answer goes wrong: ESYS takes no command any more. */
 static void break_off(struct machine *m, const char *id)
@@ -113,11 +27,11 @@ static void closes(struct machine *m)
 {
 	struct cap c = { 0 };
 
-	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
 	assert_string_equal(c.state, "done");
 	assert_true(c.pcr);
 	assert_true(is_capped(m));
-	assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+	assert_ok(cap_say_outcome(&m->env, &c, NULL, "none", &_err));
 }
 
 static void after_silence(void **state)
@@ -146,7 +60,7 @@ static void another_tpm_takes_over(void **state)
 	break_off(m, "tpm-session");
 	m->config.vtpm.srk_name = NULL;
 	m->i.first = swtpm_access(other);
-	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "tpm-replaced");
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err), ERR_CAP, "tpm-replaced");
 	swtpm_stop(other);
 }
 
@@ -161,10 +75,8 @@ static void odd_register(void **state)
 	m->i.flip.nth = 2;
 	m->i.flip.at = 60; /* a byte of a value */
 	m->i.flip.mask = 1;
-	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-readback");
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err), ERR_CAP, "cap-readback");
 }
-
-static const char *const both[] = { "cryptattest:cap:v1\n-\n", "cryptattest:outcome:v1 none\n" };
 
 /* The TPM did as it was told, and nobody heard of it: not twice, and the outcome still follows. */
 static void lost_answer(struct machine *m, unsigned int nth)
@@ -173,10 +85,10 @@ static void lost_answer(struct machine *m, unsigned int nth)
 
 	m->i.lose.code = TPM2_CC_PCR_Extend;
 	m->i.lose.nth = nth;
-	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
 	assert_string_equal(c.state, "done");
 	assert_true(c.pcr);
-	assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+	assert_ok(cap_say_outcome(&m->env, &c, NULL, "none", &_err));
 	assert_true(holds(m, both, 2));
 }
 
@@ -205,8 +117,8 @@ static void lost_command(void **state)
 
 	m->i.drop.code = TPM2_CC_PCR_Extend;
 	m->i.drop.nth = 1;
-	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
-	assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
+	assert_ok(cap_say_outcome(&m->env, &c, NULL, "none", &_err));
 	assert_true(holds(m, both, 2));
 }
 
@@ -225,8 +137,8 @@ static void any_command(void **state)
 			interposer_rewind(&m->i);
 			m->i.lose.nth = lose ? n : 0;
 			m->i.drop.nth = lose ? 0 : n;
-			assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
-			assert_ok(cap_say_outcome(&m->env, &c, "none", &_err));
+			assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
+			assert_ok(cap_say_outcome(&m->env, &c, NULL, "none", &_err));
 			hit = m->tpm.reopened > 0;
 			machine_tpm_close(&m->tpm);
 			assert_true(holds(m, both, 2));
@@ -264,7 +176,7 @@ static void swallowed(void **state)
 
 	m->i.relay = swallow;
 	m->i.relay_ctx = &s;
-	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "tpm-session");
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err), ERR_CAP, "tpm-session");
 	assert_true(s.extending);
 	assert_false(is_capped(m));
 }
@@ -277,16 +189,50 @@ static void another_tpm(void **state)
 
 	m->srk_name[10] = m->srk_name[10] == '0' ? '1' : '0';
 	m->config.cap = CAP_REQUIRED;
-	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven");
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven");
 	assert_true(is_capped(m));
 	machine_tpm_close(&m->tpm);
-	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven"); /* and stays so */
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven"); /* and stays so */
 	machine_tpm_close(&m->tpm);
 	swtpm_reboot(m->s);
 	m->config.cap = CAP_AUTO;
-	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
-	assert_string_equal(c.state, "done");
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
+	assert_string_equal(c.state, "unproven");
 	assert_true(is_capped(m));
+}
+
+/* What is on record when nothing went wrong, but nothing was shown either. */
+static void auto_says_what_it_knows(void **state)
+{
+	struct machine *m = *state;
+	struct config_volume v = { .name = (char *)"root", .mode = MODE_KBS_OR_VTPM }, *volumes[] = { &v, NULL };
+	const struct {
+		enum config_mode mode;
+		enum config_on_failure on_failure;
+		bool stated;
+		const char *state;
+	} t[] = {
+		{ MODE_KBS_OR_VTPM, ON_FAILURE_REBOOT, true, "done" },	    /* a session to the primary of srk-name */
+		{ MODE_KBS_OR_VTPM, ON_FAILURE_REBOOT, false, "unproven" }, /* sealed to it, and nothing was asked of the hardware */
+		{ MODE_KBS_OR_VTPM, ON_FAILURE_SHELL, false, "unproven" },  /* asked, and nothing proves it */
+		{ MODE_KBS, ON_FAILURE_REBOOT, false, "done" },		    /* nothing of ours depends on whose it is */
+	};
+
+	m->config.volumes = volumes;
+	m->config.cap = CAP_AUTO;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct cap c = { 0 };
+
+		swtpm_reboot(m->s);
+		v.mode = t[i].mode;
+		m->config.on_failure = t[i].on_failure;
+		m->config.vtpm.srk_name = t[i].stated ? m->srk_name : NULL;
+		assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
+		assert_string_equal(c.state, t[i].state);
+		assert_true(is_capped(m));
+		machine_tpm_close(&m->tpm);
+	}
+	m->config.volumes = NULL;
 }
 
 /* Where volumes are sealed `required` asks for the proof that an unsealing asks for, also in a boot that unsealed nothing. */
@@ -298,17 +244,17 @@ static void required_proves(void **state)
 
 	m->config.volumes = volumes;
 	m->config.cap = CAP_REQUIRED;
-	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
 	assert_true(m->tpm.trusted);
 	machine_tpm_close(&m->tpm);
 	swtpm_reboot(m->s);
 	m->config.vtpm.srk_name = NULL; /* nothing says which one it is */
-	assert_fails(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven");
+	assert_fails(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err), ERR_CAP, "cap-unproven");
 	assert_true(is_capped(m));
 	machine_tpm_close(&m->tpm);
 	swtpm_reboot(m->s);
 	v.mode = MODE_KBS; /* nothing is sealed: there is nothing to ask */
-	assert_ok(cap_close(&m->env, &m->tpm, NULL, 0, &c, &_err));
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
 	m->config.volumes = NULL;
 }
 
@@ -349,7 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { t(after_silence), t(after_meddling), t(another_tpm_takes_over), t(odd_register),
 					     t(lost_answer_to_the_cap), t(lost_answer_to_the_outcome), t(lost_answer_without_a_session),
-					     t(lost_command), t(any_command), t(swallowed), t(another_tpm), t(required_proves),
+					     t(lost_command), t(any_command), t(swallowed), t(another_tpm), t(required_proves), t(auto_says_what_it_knows),
 					     t(a_new_connection) };
 
 	swtpm_or_skip();

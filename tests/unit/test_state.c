@@ -91,7 +91,7 @@ static void save_sample(void)
 static void exact_form(void **state)
 {
 	static const char want[] =
-		"{\"version\":1,\"boot_id\":\"11111111-2222-3333-4444-555555555555\",\"result\":\"ok\",\"exit\":4,\"cap\":\"none\","
+		"{\"version\":1,\"boot_id\":\"11111111-2222-3333-4444-555555555555\",\"result\":\"ok\",\"exit\":4,\"cap\":\"none\",\"cap_event\":null,\"cap_outcome\":null,"
 		"\"volumes\":[{\"name\":\"root\",\"uuid\":\"6f1c1d2e-aaaa-bbbb-cccc-0123456789ab\",\"device\":null,\"dm_uuid\":null,"
 		"\"phase\":null,\"state\":\"open\",\"source\":null,\"vk_id\":null,\"header_id\":null,\"sealed\":null,\"reason\":null},"
 		"{\"name\":\"data\",\"uuid\":null,\"device\":null,\"dm_uuid\":null,\"phase\":null,\"state\":\"refused\","
@@ -134,6 +134,15 @@ static void round_trip(void **state)
 	assert_int_equal(file_read(root, "run/cryptattest/status.json", 4096, ERR_INTERNAL, &a, &n, NULL), 0);
 	assert_int_equal(state_json(s, &b, NULL), 0);
 	assert_string_equal(a, b);
+	assert_null(s->cap_event);
+	assert_null(s->cap_outcome);
+	assert_int_equal(state_set(&s->cap_event, "cryptattest:cap:v1\n-\n", NULL), 0);
+	assert_int_equal(state_set(&s->cap_outcome, "kbs+vtpm", NULL), 0);
+	assert_int_equal(state_save(root, s, NULL), 0);
+	state_free(s);
+	s = load();
+	assert_string_equal(s->cap_event, "cryptattest:cap:v1\n-\n");
+	assert_string_equal(s->cap_outcome, "kbs+vtpm");
 	state_free(s);
 }
 

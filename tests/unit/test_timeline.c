@@ -349,7 +349,7 @@ static void test_metrics(void **state)
 	size_t n = read_metrics(&st, &t, &next, s, 32);
 
 	(void)state;
-	assert_int_equal(n, 2 + 1 + 3 + 1 + 5 + 1);
+	assert_int_equal(n, 2 + 1 + 3 + 1 + 6 + 1);
 	assert_true(find(s, n, "cryptattest_unlock_seconds", "device")->number == 1.75);
 	assert_true(find(s, n, "cryptattest_unlock_seconds", "auth")->number == 0.001);
 	assert_string_equal(find(s, n, "cryptattest_unlock_source", "ro\"o\\t\n")->value[1], "kbs");
@@ -359,6 +359,20 @@ static void test_metrics(void **state)
 	assert_true(find(s, n, "cryptattest_cap", "done")->number == 1);
 	assert_true(find(s, n, "cryptattest_cap", "none")->number == 0);
 	assert_true(find(s, n, "cryptattest_next_boot_ok", "")->number == 1);
+	/* A cap whose second event is missing, then one of which nobody can tell, then a whole one. */
+	st.cap = (char *)"unproven";
+	st.cap_event = (char *)"cryptattest:cap:v1\n-\n";
+	for (int i = 0; i < 3; i++) {
+		st.cap_outcome = i == 0 ? NULL : i == 1 ? (char *)"unknown" : (char *)"kbs+vtpm";
+		n = read_metrics(&st, &t, NULL, s, 32);
+		assert_int_equal(n, 2 + 1 + 3 + 1 + 6 + 7);
+		assert_true(find(s, n, "cryptattest_cap", "unproven")->number == 1);
+		assert_true(find(s, n, "cryptattest_cap", "done")->number == 0);
+		assert_true(find(s, n, "cryptattest_cap_outcome", "missing")->number == (i == 0));
+		assert_true(find(s, n, "cryptattest_cap_outcome", "unknown")->number == (i == 1));
+		assert_true(find(s, n, "cryptattest_cap_outcome", "kbs+vtpm")->number == (i == 2));
+		assert_true(find(s, n, "cryptattest_cap_outcome", "kbs")->number == 0);
+	}
 	/* Nothing is known: nothing is claimed. */
 	assert_int_equal(read_metrics(&(struct state){ 0 }, &(struct timeline){ 0 }, NULL, s, 32), 0);
 }
