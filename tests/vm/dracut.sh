@@ -141,6 +141,7 @@ vm_dracut_once()
 	vm_case=${vm_case%-foreign-root}
 	case $vm_case in
 	*-late | *-ipv6 | *-bond | *-vlan) vm_case=${vm_case%-*} ;; # cases-net.sh: another network, the same image
+	*-recover | *-recover-cvm) vm_case=${vm_case%-recover*} ;; # cases-hand.sh
 	esac
 	[ -e "$VM_WORK/initrd-dracut-$vm_case" ] || vm_dracut_named "$vm_case"
 }

@@ -37,7 +37,7 @@ vm_prepare()
 	*' kernel-6.1 '*) vm_prepare_image 6.1 "$VM_WORK/test.conf" ;;
 	esac
 	case " $* " in
-	*' crypttab-keyscript '* | *' crypttab-keyscript-refused '*) vm_prepare_keyscript crypttab.conf initrd-keyscript ;;
+	*' crypttab-keyscript '* | *' crypttab-keyscript-re'*) vm_prepare_keyscript crypttab.conf initrd-keyscript ;;
 	esac
 	case " $* " in
 	*' crypttab-keyscript-vtpm '*) vm_prepare_keyscript crypttab-vtpm.conf initrd-keyscript-vtpm ;;

@@ -42,7 +42,8 @@ row_way()
 		*rd.luks.key=*.sock*) row_way=socket ;;
 		*) row_way=keyscript ;;
 		esac
-		row_source=$(sed -n 's/.*passphrase handed out, from \([a-z+]*\).*/\1/p' "$CASE_DIR/console.txt" | head -n 1)
+		row_handed=$(sed -n 's/.*passphrase handed out, from \([a-z+]*\).*/\1/p' "$CASE_DIR/console.txt" | head -n 1)
+		row_source=${row_handed:-$row_source}
 	fi
 	case $row_source in
 	push) row_way='by hand' ;;

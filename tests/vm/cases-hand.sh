@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# shellcheck shell=sh
+# Opened by hand where others than our own initramfs-tools script have the say: dracut, Debian's cryptroot. Sourced by cases.sh.
+
+VM_CASES_FULL="$VM_CASES_FULL dracut-plain-recover crypttab-keyscript-recover"
+
+# recover_with LINE...: recover_config of cases-storage.sh with these lines in [agent].
+recover_with()
+{
+	recover_config
+	for line; do
+		sed -i "s/^on-failure.*/&\n$line/" "$VM_WORK/recover-$name.conf"
+	done
+}
+
+# opened_with_passphrase: somebody types it, wrongly at first.
+opened_with_passphrase()
+{
+	rm -f "$CASE_DIR/dialog"
+	says '# $' 'printf wrong | cryptattest recover root; echo "code: $?"'
+	says '# $' 'cryptattest recover root; echo "code: $?"'
+	says 'Passphrase for root: $' 'correct horse battery staple'
+	says '# $' exit
+}
+
+expect_recovered()
+{
+	expect_root
+	expect_opened root recover
+	expect_no_console 'correct horse'
+	expect_no_console 'enter passphrase'
+	expect_no_console 'Please unlock disk'
+}
+
+# --- dracut without systemd --------------------------------------------------------------------------------------------------------------
+
+# The shell is our program's, beside an initqueue that goes on; or dracut's own, when the boot went on without the volume and did not get far.
+case_dracut_plain_recover()
+{
+	title "$1" "dracut without systemd, broker down: opened by hand in the shell of on-failure, and in dracut's emergency shell, and booted" || return 0
+	tee snp
+	recover_with 'profile = bare-metal'
+	VM_SECONDS=300
+	opened_with_passphrase
+	with_config "recover-$name.conf" initrd-dracut-plain
+	machine 6.12 initrd -- ip=dhcp
+
+	boot_into shell
+	launch
+	expect_console 'starting a shell on the console'
+	expect_console '^code: 6'
+	expect_console '^code: 0'
+	expect_console 'every required volume is open: the boot goes on'
+	expect_no_console 'Dropping to debug shell'
+	expect_recovered
+
+	boot_into emergency
+	sed -i 's/^on-failure.*/on-failure = continue/' "$VM_WORK/recover-$name.conf"
+	with_config "recover-$name.conf" initrd-dracut-plain
+	machine 6.12 initrd -- ip=dhcp rd.retry=3
+	launch
+	expect_console 'the boot goes on without these volumes'
+	expect_console 'Could not boot'
+	expect_console 'Dropping to debug shell'
+	expect_console '^code: 6'
+	expect_console '^code: 0'
+	expect_no_console 'starting a shell on the console'
+	expect_recovered
+}
+
+# --- Debian's cryptroot --------------------------------------------------------------------------------------------------------------------
+
+# The shell comes up inside the keyscript. What is opened there is mapped by us, and the keyscript has nothing to give any more.
+case_crypttab_keyscript_recover()
+{
+	title "$1" "keyscript, broker down: opened by hand in one shell, mapped by us, and booted" || return 0
+	tee snp
+	recover_with 'profile = bare-metal' 'opener = crypttab'
+	opened_with_passphrase
+	with_config "recover-$name.conf" initrd-keyscript
+	machine 6.12 initrd
+	launch
+	expect_console 'root: header audited'
+	[ "$(grep -c 'starting a shell on the console' "$CASE_DIR/console.txt")" = 1 ] || fail "not one shell"
+	expect_console '^code: 6'
+	expect_console '^code: 0'
+	expect_console 'every required volume is open: the boot goes on'
+	expect_console 'cryptattest: root: is open already'
+	expect_no_console 'passphrase handed out'
+	expect_no_console 'Dropping to a shell'
+	expect_recovered
+	expect_clean
+}
