@@ -250,11 +250,13 @@ void jobs_end_key(struct run *run)
 	free(TAKE_PTR(run->broker));
 }
 
-/* Volumes that have nothing else than this broker get the whole deadline, after those that do (kbs-or-vtpm, push = yes) have had their time. */
+/* Volumes that have nothing else than this broker get the whole deadline, after those that do (kbs-or-vtpm, push = yes) have had their time; but for
+ * what an operator is left, whom others wait for. */
 static void acquire_from_broker(struct run *run, struct broker *b)
 {
 	const char *name = b->conf->name;
 	const bool vtpm = anybody_waits(run, name, false), push = run->env->push && anybody_waits(run, name, true);
+	struct deadline rest;
 
 	if (b->err) {
 		end_for_all(run, name, b->failed_step, clock_ns(), UNTIL_DEADLINE, TAKE_PTR(b->err));
@@ -265,9 +267,10 @@ static void acquire_from_broker(struct run *run, struct broker *b)
 
 		kbs_session_set_deadline(keysrc_kbs_session(b->src), until);
 		acquire_all(run, name, b->src, b->collector.init_data, UNTIL_FALLBACK, until);
-		kbs_session_set_deadline(keysrc_kbs_session(b->src), run->deadline);
 	}
-	acquire_all(run, name, b->src, b->collector.init_data, UNTIL_DEADLINE, run->deadline);
+	rest = deadline_before_push(run);
+	kbs_session_set_deadline(keysrc_kbs_session(b->src), rest);
+	acquire_all(run, name, b->src, b->collector.init_data, UNTIL_DEADLINE, rest);
 }
 
 static void acquire_from_kbs(struct run *run, const struct config_kbs *kbs)

@@ -52,6 +52,16 @@ static size_t count_waiting(const struct run *run)
 	return n;
 }
 
+struct deadline deadline_before_push(const struct run *run)
+{
+	uint64_t left = deadline_left_ms(run->deadline), window = run->env->config->push.window_ms;
+
+	if (left == UINT64_MAX || !run->env->push || !count_waiting(run))
+		return run->deadline;
+	left -= window < left / 2 ? window : left / 2;
+	return deadline_in_ms(left ? left : 1);
+}
+
 static void describe(const struct run *run, struct push_instance *ret)
 {
 	*ret = (struct push_instance){ .boot_id = NO_BOOT_ID };

@@ -108,6 +108,9 @@ void acquire_pushed(struct run *run);
 /* push = yes: may what became of the broker be followed by an operator? Then: takes why. */
 bool may_be_pushed(const struct run *run, const struct job *job, const struct err *why);
 void leave_to_push(struct job *job, struct err *why);
+/* How long brokers are tried when a volume waits for an operator already: the window of [push] is left of the deadline, at least half of what remains
+ * goes to the brokers. The run's deadline when nobody waits. */
+struct deadline deadline_before_push(const struct run *run);
 /* reseal.c: after the broker opened a volume of mode kbs-or-vtpm, and before the cap (D4). Never fails the boot. */
 void job_reseal(struct run *run, struct job *job);
 /* reseal.c: signed PCR policies older than the one that served this boot are refused from now on. Before the cap. */

@@ -4,7 +4,7 @@
 # and change nothing.
 . "$TOP_SRCDIR/tests/loopback/server.sh"
 peer=$bin/pushpeer
-plan 76
+plan 79
 
 # config WINDOW LINE...: the agent's, for the operator's key; lines go to [volume root]
 config() {
@@ -254,6 +254,16 @@ starts unlock root --config /broker
 check "no broker in reach: an operator may push" push 0
 check "exit 0" ended 0
 check "and the report says why" says "no broker was reached"
+lock /conf
+# Nor may one that waits for the same dead broker, and for nothing else, take all of the deadline.
+{
+	sed -e 's/^deadline.*/deadline = 16s/' root/broker
+	printf '[volume other]\ndevice = /other.img\nsecret = main:default/vm/other\nrequired = no\n'
+} >root/two
+starts unlock --all --config /two
+check "half of the deadline is an operator's, though another volume waits for the broker" eval '[ "$(sed -n "s/.*root: waiting \([0-9]*\) s.*/\1/p" err)" -ge 6 ] && push 0'
+check "exit 0, for that one is not required" ended 0
+check "and stays closed" mapped root
 lock /conf
 # As a run that a broker refused leaves it.
 printf '{"version":1,"boot_id":"%s","result":"failed","exit":4,"cap":"none","volumes":[{"name":"root","uuid":"%s","device":"/root.img","dm_uuid":"","phase":"initrd","state":"refused","source":null,"vk_id":"","header_id":"","sealed":null,"reason":{"id":"kbs-policy-deny","class":"refused","message":"no","hint":""}}]}' \
