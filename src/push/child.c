@@ -17,18 +17,17 @@
 #include "http/chan.h"
 #include "http/child.h"
 #include "http/confine.h"
-#include "push/rate.h"
+#include "push/door.h"
 #include "push/tls.h"
 
-#define BACKLOG 8
+#define BACKLOG 128
 
 struct listener {
 	const struct push_listen *conf;
 	struct push_tls *tls;
-	struct rate rate;
+	struct door door;
 	int fd;
-	uint16_t conn;
-	char from[64]; /* of the present connection */
+	uint16_t conn; /* the one that is served */
 };
 
 static const struct deadline forever = { .at_ns = UINT64_MAX };
@@ -178,15 +177,16 @@ static int answer(struct listener *l, struct push_conn *c, struct err **err)
 	return rc;
 }
 
-static int hello(struct listener *l, struct push_conn *c, struct deadline d, struct err **err)
+static int hello(struct listener *l, const struct door_client *who, struct err **err)
 {
+	struct push_conn *c = who->conn;
 	struct push_packet p = { .type = PACKET_HELLO, .conn = l->conn };
 	_cleanup_buf_ struct buf msg = BUF_INIT(PUSH_HELLO);
 
-	if (push_conn_recv(c, &msg, PUSH_HELLO, d, err) < 0 || push_hello_get(msg.data, msg.len, p.nonce, err) < 0 ||
+	if (push_conn_recv(c, &msg, PUSH_HELLO, who->deadline, err) < 0 || push_hello_get(msg.data, msg.len, p.nonce, err) < 0 ||
 	    push_conn_exporter(c, p.exporter, err) < 0 || push_conn_peer(c, p.operator, err) < 0)
 		return -1;
-	snprintf(p.from, sizeof(p.from), "%s", l->from);
+	snprintf(p.from, sizeof(p.from), "%s", who->from);
 	send_packet(&p);
 	return 0;
 }
@@ -203,15 +203,13 @@ static int secret(struct listener *l, struct push_conn *c, struct err **err)
 }
 
 /* Not negative: whoever it was has the key and was answered. */
-static int converse(struct listener *l, int fd, struct err **err)
+static int converse(struct listener *l, const struct door_client *who, struct err **err)
 {
-	struct deadline d = deadline_in_ms(PUSH_HANDSHAKE_MS);
-	struct push_conn *c;
+	struct push_conn *c = who->conn;
 	int rc;
 
-	if (push_conn_open(l->tls, fd, CONFINE_FD, d, &c, err) < 0)
-		return -1;
-	rc = hello(l, c, d, err);
+	l->conn = who->number;
+	rc = hello(l, who, err);
 	if (rc == 0)
 		rc = answer(l, c, err);
 	if (rc == 1) {
@@ -223,45 +221,24 @@ static int converse(struct listener *l, int fd, struct err **err)
 	return rc;
 }
 
-static void ended(const struct listener *l, const char *id, const char *why)
+static void ended(void *ctx, uint16_t number, const char *from, const char *id, const char *why)
 {
-	struct push_packet p = { .type = PACKET_ENDED, .conn = l->conn };
+	struct push_packet p = { .type = PACKET_ENDED, .conn = number };
 
 	snprintf(p.id, sizeof(p.id), "%s", id);
-	snprintf(p.from, sizeof(p.from), "%s", l->from);
+	snprintf(p.from, sizeof(p.from), "%s", from);
 	snprintf(p.text, sizeof(p.text), "%s", why);
 	send_packet(&p);
 }
 
-/* An IPv4 client of a socket for both families, as people write it. */
-static void name_peer(const struct sockaddr_storage *from, socklen_t len, char out[static 64])
+static void serve(struct listener *l, const struct door_client *c)
 {
-	if (getnameinfo((const struct sockaddr *)from, len, out, 64, NULL, 0, NI_NUMERICHOST) != 0)
-		strcpy(out, "?");
-	if (strncmp(out, "::ffff:", 7) == 0 && strchr(out, '.'))
-		memmove(out, out + 7, strlen(out + 7) + 1);
-}
-
-static void serve_one(struct listener *l)
-{
-	struct sockaddr_storage from = { 0 };
-	socklen_t len = sizeof(from);
 	_cleanup_err_ struct err *e = NULL;
-	int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return; /* it went away again */
-	l->conn++;
-	name_peer(&from, len, l->from);
-	if (!rate_allows(&l->rate, &from, PUSH_FAILURES, clock_ns())) {
-		close(fd);
-		ended(l, "push-rate", "too many connections that led to nothing; try again in a minute");
+	if (converse(l, c, &e) >= 0)
 		return;
-	}
-	if (converse(l, fd, &e) >= 0)
-		return;
-	rate_failed(&l->rate, &from, clock_ns());
-	ended(l, err_id(e), err_message(e));
+	door_failed(&l->door, c);
+	ended(NULL, c->number, c->from, err_id(e), err_message(e));
 }
 
 _Noreturn void push_child_main(int fd, pid_t parent, const struct push_listen *conf)
@@ -276,16 +253,15 @@ _Noreturn void push_child_main(int fd, pid_t parent, const struct push_listen *c
 	if (order.type != PACKET_LISTEN)
 		_exit(CHILD_ORDER);
 	start_listening(&l);
+	l.door = (struct door){ .tls = l.tls, .listen_fd = l.fd, .wake_fd = CONFINE_FD, .ended = ended };
 	for (;;) {
-		struct pollfd p[] = { { .fd = l.fd, .events = POLLIN }, { .fd = CONFINE_FD, .events = POLLIN } };
+		struct door_client who;
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
-			_exit(CHILD_DONE);
-		if (p[1].revents) {
-			receive_packet(&order, forever); /* ends with the parent; else an answer that came too late */
-			push_packet_clear(&order);
+		if (door_wait(&l.door, &who)) {
+			serve(&l, &who);
+			continue;
 		}
-		if (p[0].revents)
-			serve_one(&l);
+		receive_packet(&order, forever); /* ends with the parent; else an answer that came too late */
+		push_packet_clear(&order);
 	}
 }

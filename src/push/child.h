@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-/* The listener's side of push.h: gives up everything it has, waits for the order to listen, serves one connection after the other. push/ only. */
+/* The listener's side of push.h: gives up everything it has, waits for the order to listen, serves whoever has shown a key, one after the other. push/ only. */
 #ifndef CRYPTATTEST_PUSH_CHILD_H
 #define CRYPTATTEST_PUSH_CHILD_H
 

@@ -4,8 +4,9 @@
  * key or secret, confined as the transport child is (http/confine.h). It binds the port when it is told to and not before, does TCP and
  * TLS, and hands on fixed fields. It is not believed: whether a document is the owner's is decided in the parent (keysrc/push.c).
  *
- * One connection at a time, each step of it with its time; a client whose key is not named gets no further than the handshake. An
- * address that failed PUSH_FAILURES times within a minute is hung up on until the minute is over.
+ * One client at a time is served, each step of it with its time. One whose key is not named gets no further than the handshake, and holds up
+ * nobody: these go on side by side (push/door.h). An address that failed PUSH_FAILURES times within a minute is hung up on until the minute
+ * is over.
  *
  * push/ includes base/, crypto/, wire/ and http/'s chan.h and confine.h. Callers: keysrc/, and cli/ and unlock/ for start and stop.
  */

@@ -16,7 +16,7 @@ static void key_of(const struct sockaddr_storage *from, uint8_t out[static 16])
 	} else if (from->ss_family == AF_INET6) {
 		const struct in6_addr *a = &((const struct sockaddr_in6 *)from)->sin6_addr;
 
-		memcpy(out, a, IN6_IS_ADDR_V4MAPPED(a) ? 16 : 8);
+		memcpy(out, a, 16);
 	}
 }
 
@@ -54,4 +54,24 @@ void rate_failed(struct rate *r, const struct sockaddr_storage *from, uint64_t n
 	}
 	*oldest = (struct rate_peer){ .since_ns = now_ns, .failures = 1 };
 	memcpy(oldest->address, key, sizeof(key));
+}
+
+static bool same(const struct sockaddr_storage *a, const struct sockaddr_storage *b, bool network)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint8_t x[16], y[16];
+
+	key_of(a, x);
+	key_of(b, y);
+	return memcmp(x, y, network && memcmp(x, mapped, sizeof(mapped)) != 0 ? 8 : 16) == 0;
+}
+
+bool rate_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	return same(a, b, false);
+}
+
+bool rate_same_network(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	return same(a, b, true);
 }

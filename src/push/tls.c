@@ -23,13 +23,13 @@
 struct push_tls {
 	SSL_CTX *ctx;
 	char *const *pins;
-	char refused[PUSH_PIN_TEXT]; /* the last client's key, when it was not taken */
 	bool server;
 };
 
 struct push_conn {
 	SSL *ssl;
 	struct push_tls *tls;
+	char refused[PUSH_PIN_TEXT]; /* the client's key, when it was not taken */
 	int fd, wake_fd;
 };
 
@@ -85,16 +85,17 @@ static bool point_of(const EVP_PKEY *key, uint8_t out[static PUSH_POINT])
 static int judge_client(X509_STORE_CTX *store, void *arg)
 {
 	struct push_tls *t = arg;
+	struct push_conn *c = SSL_get_app_data(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
 	X509 *cert = X509_STORE_CTX_get0_cert(store);
 	uint8_t point[PUSH_POINT];
 	char pin[PUSH_PIN_TEXT];
 
-	strcpy(t->refused, "none on the curve P-256");
+	strcpy(c->refused, "none on the curve P-256");
 	if (cert && point_of(X509_get0_pubkey(cert), point) && push_pin(point, pin, NULL) == 0) {
-		strcpy(t->refused, pin);
+		strcpy(c->refused, pin);
 		for (char *const *p = t->pins; *p; p++) {
 			if (strcmp(*p, pin) == 0) {
-				t->refused[0] = 0;
+				c->refused[0] = 0;
 				X509_STORE_CTX_set_error(store, X509_V_OK);
 				return 1;
 			}
@@ -211,10 +212,10 @@ static int closed(struct push_conn *c, int reason, struct err **err)
 	const char *text = e ? ERR_reason_error_string(e) : NULL;
 	char why[160];
 
-	if (c->tls->server && c->tls->refused[0]) {
+	if (c->refused[0]) {
 		ERR_clear_error();
 		return err_set(err, ERR_IDENTITY, "push-operator", "the client's key is %s, which [push] operator does not name",
-			       c->tls->refused);
+			       c->refused);
 	}
 	/* An alert that the other side sent: it said no. */
 	if (!c->tls->server && e && ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) > SSL_AD_REASON_OFFSET) {
@@ -227,35 +228,50 @@ static int closed(struct push_conn *c, int reason, struct err **err)
 	return err_set(err, ERR_UNREACHABLE, "push-closed", "the other side closed the connection: %s", why);
 }
 
-/* After a call that returned rc <= 0: waits, or says why there is nothing to wait for. */
-static int go_on(struct push_conn *c, int rc, struct deadline d, struct err **err)
+/* After a call that returned rc <= 0: what to wait for, or why there is nothing. */
+static int wanted(struct push_conn *c, int rc, short *ret_events, struct err **err)
 {
 	switch (SSL_get_error(c->ssl, rc)) {
 	case SSL_ERROR_WANT_READ:
-		return wait_for(c, POLLIN, d, err);
+		*ret_events = POLLIN;
+		return 0;
 	case SSL_ERROR_WANT_WRITE:
-		return wait_for(c, POLLOUT, d, err);
+		*ret_events = POLLOUT;
+		return 0;
 	default:
 		return closed(c, SSL_get_error(c->ssl, rc), err);
 	}
 }
 
-static int handshake(struct push_conn *c, struct deadline d, struct err **err)
+static int go_on(struct push_conn *c, int rc, struct deadline d, struct err **err)
+{
+	short events;
+
+	return wanted(c, rc, &events, err) < 0 ? -1 : wait_for(c, events, d, err);
+}
+
+int push_conn_step(struct push_conn *c, short *ret_events, struct err **err)
 {
 	int rc;
 
-	for (;;) {
-		ERR_clear_error();
-		errno = 0;
-		rc = c->tls->server ? SSL_accept(c->ssl) : SSL_connect(c->ssl);
-		if (rc == 1)
-			return 0;
-		if (go_on(c, rc, d, err) < 0)
-			return -1;
-	}
+	ERR_clear_error();
+	errno = 0;
+	rc = c->tls->server ? SSL_accept(c->ssl) : SSL_connect(c->ssl);
+	return rc == 1 ? 1 : wanted(c, rc, ret_events, err);
 }
 
-int push_conn_open(struct push_tls *t, int fd, int wake_fd, struct deadline d, struct push_conn **ret, struct err **err)
+static int handshake(struct push_conn *c, struct deadline d, struct err **err)
+{
+	short events;
+	int rc;
+
+	while ((rc = push_conn_step(c, &events, err)) == 0)
+		if (wait_for(c, events, d, err) < 0)
+			return -1;
+	return rc < 0 ? -1 : 0;
+}
+
+int push_conn_begin(struct push_tls *t, int fd, int wake_fd, struct push_conn **ret, struct err **err)
 {
 	struct push_conn *c = calloc(1, sizeof(*c));
 	int flags = fcntl(fd, F_GETFL);
@@ -267,12 +283,21 @@ int push_conn_open(struct push_tls *t, int fd, int wake_fd, struct deadline d, s
 	c->fd = fd;
 	c->wake_fd = wake_fd;
 	c->tls = t;
-	t->refused[0] = 0;
 	c->ssl = SSL_new(t->ctx);
-	if (!c->ssl || !SSL_set_fd(c->ssl, fd) || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+	if (!c->ssl || !SSL_set_app_data(c->ssl, c) || !SSL_set_fd(c->ssl, fd) || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
 		push_conn_close(c);
 		return ossl_err(err, ERR_INTERNAL, "push-tls", "cannot set up a connection");
 	}
+	*ret = c;
+	return 0;
+}
+
+int push_conn_open(struct push_tls *t, int fd, int wake_fd, struct deadline d, struct push_conn **ret, struct err **err)
+{
+	struct push_conn *c;
+
+	if (push_conn_begin(t, fd, wake_fd, &c, err) < 0)
+		return -1;
 	if (handshake(c, d, err) < 0) {
 		push_conn_close(c);
 		return -1;
@@ -375,32 +400,44 @@ int push_conn_fd(const struct push_conn *c)
 }
 
 /* Closing a socket that holds unread bytes resets the connection, and the alert or result on its way is lost: they are read first. */
-static void linger(const struct push_conn *c)
+static void linger(int fd)
 {
 	struct deadline d = deadline_in_ms(LINGER_MS);
-	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint8_t rest[4096];
 
-	if (shutdown(c->fd, SHUT_WR) < 0)
-		return;
 	while (!deadline_passed(d)) {
-		ssize_t n = poll(&p, 1, deadline_poll_ms(d)) == 1 ? read(c->fd, rest, sizeof(rest)) : -1;
+		ssize_t n = poll(&p, 1, deadline_poll_ms(d)) == 1 ? read(fd, rest, sizeof(rest)) : -1;
 
 		if (n <= 0)
 			return;
 	}
 }
 
-void push_conn_close(struct push_conn *c)
+int push_conn_release(struct push_conn *c)
 {
-	if (!c)
-		return;
+	const int fd = c->fd;
+
 	if (c->ssl && SSL_is_init_finished(c->ssl))
 		SSL_shutdown(c->ssl);
 	if (c->tls->server)
-		linger(c);
+		shutdown(fd, SHUT_WR);
 	SSL_free(c->ssl);
-	close(c->fd);
 	free(c);
 	ERR_clear_error();
+	return fd;
+}
+
+void push_conn_close(struct push_conn *c)
+{
+	bool server;
+	int fd;
+
+	if (!c)
+		return;
+	server = c->tls->server;
+	fd = push_conn_release(c);
+	if (server)
+		linger(fd);
+	close(fd);
 }

@@ -32,6 +32,9 @@ void push_tls_free(struct push_tls *t); /* takes NULL */
 
 /* The handshake on a connected socket, which becomes non-blocking and belongs to the connection, also on failure. */
 int push_conn_open(struct push_tls *t, int fd, int wake_fd, struct deadline d, struct push_conn **ret, struct err **err);
+/* The same by steps, on a socket that is ready when `events` say so. Step: 1 = done, 0 = not yet, -1 = the end. */
+int push_conn_begin(struct push_tls *t, int fd, int wake_fd, struct push_conn **ret, struct err **err);
+int push_conn_step(struct push_conn *c, short *ret_events, struct err **err);
 int push_conn_send(struct push_conn *c, const void *data, size_t len, struct deadline d, struct err **err);
 /* Into buf (reset first), at most max bytes. */
 int push_conn_recv(struct push_conn *c, struct buf *buf, size_t max, struct deadline d, struct err **err);
@@ -39,6 +42,8 @@ int push_conn_exporter(struct push_conn *c, uint8_t out[static PUSH_EXPORTER], s
 /* The client's key, on the server's side. */
 int push_conn_peer(struct push_conn *c, uint8_t out[static PUSH_POINT], struct err **err);
 int push_conn_fd(const struct push_conn *c);
+/* Says goodbye and frees all but the socket, which the caller reads to its end before it is closed, or the last word may be lost. */
+int push_conn_release(struct push_conn *c);
 void push_conn_close(struct push_conn *c); /* says goodbye; a server waits half a second for the other side to hear it; takes NULL */
 
 #endif

@@ -150,21 +150,30 @@ static void test_rate(void **state)
 static void test_rate_networks(void **state)
 {
 	struct sockaddr_storage a = address("2001:db8:1:2::1"), near = address("2001:db8:1:2:ffff::9"), far = address("2001:db8:1:3::1");
+	struct sockaddr_storage four = address("192.0.2.1"), mapped = address("::ffff:192.0.2.1"), next = address("192.0.2.2");
 	struct rate r = { 0 };
 
+	/* A neighbour's failures are his own, in the same /64 too. */
 	rate_failed(&r, &a, 1);
-	assert_false(rate_allows(&r, &near, 1, 1));
-	assert_true(rate_allows(&r, &far, 1, 1));
+	assert_false(rate_allows(&r, &a, 1, 1));
+	assert_true(rate_allows(&r, &near, 1, 1));
+	assert_true(rate_same_network(&a, &near) && !rate_same_address(&a, &near));
+	assert_false(rate_same_network(&a, &far));
+	assert_true(rate_same_network(&four, &mapped) && rate_same_address(&four, &mapped));
+	assert_false(rate_same_network(&four, &next) || rate_same_network(&mapped, &next) || rate_same_network(&four, &a));
 	/* A full table forgets its oldest entry and nothing else. */
-	for (unsigned int i = 0; i < RATE_PEERS; i++) {
+	for (unsigned int i = 0; i < RATE_PEERS - 1; i++) {
 		char text[32];
 
-		snprintf(text, sizeof(text), "198.51.100.%u", i);
-		a = address(text);
-		rate_failed(&r, &a, 2 + i);
+		snprintf(text, sizeof(text), "198.51.%u.%u", i / 256, i % 256);
+		far = address(text);
+		rate_failed(&r, &far, 2 + i);
 	}
-	assert_true(rate_allows(&r, &near, 1, 100));
-	assert_false(rate_allows(&r, &a, 1, 100));
+	assert_false(rate_allows(&r, &a, 1, 100 + RATE_PEERS));
+	rate_failed(&r, &next, 100 + RATE_PEERS);
+	assert_true(rate_allows(&r, &a, 1, 100 + RATE_PEERS));
+	assert_false(rate_allows(&r, &far, 1, 100 + RATE_PEERS));
+	assert_false(rate_allows(&r, &next, 1, 100 + RATE_PEERS));
 }
 
 int main(void)
