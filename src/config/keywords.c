@@ -42,7 +42,8 @@ const struct keyword config_keywords[] = {
 	      .doc = "How long one call may take in all, waiting for network and broker included."),
 	AGENT("on-failure", KW_ENUM, on_failure, .def = "reboot", .values = on_failures,
 	      .allowed = "reboot, poweroff, continue, shell",
-	      .doc = "With unlock --boot: what to do when a required volume of the initrd phase stays closed. shell gives whoever has "
+	      .doc = "With unlock --boot: what to do when a required volume of the initrd phase stays closed. continue goes on without it, on a "
+		     "confidential VM neither to a shell nor to a root file system that lies on no volume. shell gives whoever has "
 		     "the console, on a confidential VM the host, a root shell in an initramfs that can attest. When it ends the boot goes on if "
 		     "every required volume has been opened in it (recover); otherwise the machine restarts."),
 	AGENT("init-data", KW_ENUM, init_data, .def = "optional", .values = init_datas, .allowed = "off, optional, required",

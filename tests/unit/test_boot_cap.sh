@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # The boot scripts where the boot leaves the initramfs or offers a shell: the register is capped first (P2), with the TPM's driver loaded, and
-# one that cannot be capped ends the boot whatever on-failure says. The scripts as they are, over an agent and a machine of our own.
+# one that cannot be capped ends the boot whatever on-failure says. On a confidential VM the host gets no shell with an opened volume, nor a root
+# file system of its own mounted, unless a shell is what the owner asked for. The scripts as they are, over an agent and a machine of our own.
 src=$(cd "$TOP_SRCDIR" && pwd)
 build=$(cd "$TOP_BUILDDIR" && pwd)
 tmp=$(mktemp -d) || exit 99
@@ -26,7 +27,8 @@ program() { # NAME: its text on standard input
 program agent <<'EOF'
 echo "$1" >>"$MACHINE/log"
 case $1 in
-config) printf '[agent]\nprofile = %s\non-failure = %s\n[vtpm]\n' "$PROFILE" "$ON_FAILURE" ;;
+config) printf '[agent]\nprofile = %s\non-failure = %s\n[vtpm]\n[volume root]\n' "$PROFILE" "$ON_FAILURE" ;;
+unlock) exit "${UNLOCK:-0}" ;;
 cap) exit "$CAP" ;;
 esac
 exit 0
@@ -44,7 +46,7 @@ done
 program sleep <<'EOF'
 exit 0
 EOF
-export MACHINE="$tmp" PROFILE ON_FAILURE CAP
+export MACHINE="$tmp" PROFILE ON_FAILURE CAP UNLOCK rootmnt NEWROOT
 # runs SCRIPT CAP-STATUS PROFILE ON-FAILURE: sets ended to "returned" when what comes after the script is reached
 runs() {
 	CAP=$2 PROFILE=$3 ON_FAILURE=$4
@@ -88,6 +90,33 @@ for script in dracut/pre-pivot.sh dracut/emergency.sh initramfs-tools/panic init
 			check "$script: a register that stays open ends the boot ($profile, on-failure = $action)" restarted
 		done
 	done
+done
+# What a script of ours finds at the end of a boot that failed after the volumes were opened.
+for script in dracut/emergency.sh initramfs-tools/panic; do
+	for action in reboot continue ''; do
+		runs $script 0 cvm "$action"
+		check "$script: no shell for the host (on-failure = ${action:-unreadable})" eval 'restarted && logged cap'
+	done
+	runs $script 0 cvm poweroff
+	check "$script: switched off" eval '[ $ended = stopped ] && logged poweroff'
+	runs $script 0 cvm shell
+	check "$script: one shell, which the owner asked for, and then the end" eval 'restarted && grep -q "starting a shell" "$tmp/out"'
+done
+# This machine's own root file system lies on no volume of the configuration.
+for script in dracut/pre-pivot.sh initramfs-tools/local-bottom; do
+	for action in reboot continue; do
+		rootmnt=/ NEWROOT=/ runs $script 0 cvm $action
+		check "$script: a foreign root file system is not run (on-failure = $action)" eval 'restarted && grep -q "which is none of the volumes: root" "$tmp/out"'
+	done
+	rootmnt=/ NEWROOT=/ runs $script 0 bare-metal reboot
+	check "$script: with profile = bare-metal it is" eval '[ $ended = returned ]'
+done
+# A volume that stays closed is another matter.
+for profile in bare-metal cvm; do
+	UNLOCK=5 runs dracut/unlock.sh 0 $profile continue
+	check "dracut/unlock.sh: the boot goes on without a volume ($profile, on-failure = continue)" eval '! logged reboot && grep -q "the boot goes on" "$tmp/out"'
+	UNLOCK=5 runs dracut/unlock.sh 0 $profile reboot
+	check "dracut/unlock.sh: it does not (on-failure = reboot)" restarted
 done
 runs dracut/unlock.sh 0 cvm continue
 check "dracut/unlock.sh: the TPM's driver is there before it is asked" eval "sed '/^unlock\$/,\$d' '$tmp/log' | grep -q '^modprobe .*tpm_crb'"
