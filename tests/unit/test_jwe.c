@@ -13,25 +13,11 @@
 #include "base/text.h"
 #include "crypto/aead.h"
 #include "tests/lib/mutate.h"
+#include "tests/unit/three_keys.h"
 #include "wire/json.h"
 #include "wire/jwe.h"
 
 static const char plain[] = "correct horse battery staple";
-static struct keypair *rsa, *p256, *p521;
-
-static int setup(void **state)
-{
-	return keypair_generate(KEY_RSA_2048, &rsa, NULL) | keypair_generate(KEY_EC_P256, &p256, NULL) |
-	       keypair_generate(KEY_EC_P521, &p521, NULL);
-}
-
-static int teardown(void **state)
-{
-	keypair_free(rsa);
-	keypair_free(p256);
-	keypair_free(p521);
-	return 0;
-}
 
 static struct jwk jwk_of(const struct keypair *kp, enum jwk_alg alg)
 {
@@ -429,5 +415,5 @@ int main(void)
 		cmocka_unit_test(test_size_limits),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, keys_make, keys_free);
 }

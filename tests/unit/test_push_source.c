@@ -196,6 +196,15 @@ static void expect_refused(const char *id)
 	assert_string_equal(lab.last.id, id);
 }
 
+/* What comes in the place of the document, after this; and why it is refused. */
+static void expect_no_document(struct push_source *s, void (*before)(struct push_packet *), void (*instead)(struct push_packet *), const char *id)
+{
+	lab.script[0] = before ? before : instead;
+	lab.script[1] = before ? instead : NULL;
+	expect_end(s, ERR_TIMEOUT, "push-window");
+	expect_refused(id);
+}
+
 static void test_honest(void **state)
 {
 	_cleanup_secret_ struct secret *doc = NULL;
@@ -226,10 +235,7 @@ static void test_lie_about_the_connection(void **state)
 {
 	uint8_t report_data[PUSH_REPORT_DATA];
 
-	lab.script[0] = hello_with_a_lie;
-	lab.script[1] = document;
-	expect_end(*state, ERR_TIMEOUT, "push-window");
-	expect_refused("push-signature");
+	expect_no_document(*state, hello_with_a_lie, document, "push-signature");
 	/* And the evidence is not what the operator waits for. */
 	operators_view(report_data);
 	assert_memory_not_equal(lab.asked, report_data, sizeof(report_data));
@@ -237,33 +243,22 @@ static void test_lie_about_the_connection(void **state)
 
 static void test_forged(void **state)
 {
-	lab.script[0] = hello;
-	lab.script[1] = document_of_a_stranger;
-	expect_end(*state, ERR_TIMEOUT, "push-window");
-	expect_refused("push-signature");
+	expect_no_document(*state, hello, document_of_a_stranger, "push-signature");
 }
 
 static void test_garbage(void **state)
 {
-	lab.script[0] = hello;
-	lab.script[1] = garbage;
-	expect_end(*state, ERR_TIMEOUT, "push-window");
-	expect_refused("push-secret");
+	expect_no_document(*state, hello, garbage, "push-secret");
 }
 
 static void test_out_of_order(void **state)
 {
-	lab.script[0] = garbage;
-	expect_end(*state, ERR_TIMEOUT, "push-window");
-	expect_refused("push-secret");
+	expect_no_document(*state, NULL, garbage, "push-secret");
 }
 
 static void test_other_connection(void **state)
 {
-	lab.script[0] = hello;
-	lab.script[1] = document_of_another_connection;
-	expect_end(*state, ERR_TIMEOUT, "push-window");
-	expect_refused("push-secret");
+	expect_no_document(*state, hello, document_of_another_connection, "push-secret");
 }
 
 /* One showing, one document: what was refused gets no second try under the same evidence. */

@@ -14,23 +14,7 @@
 #include "base/encode.h"
 #include "crypto/keypair_impl.h"
 #include "tests/lib/mutate.h"
-
-static struct keypair *rsa, *p256, *p521;
-
-static int setup(void **state)
-{
-	return keypair_generate(KEY_RSA_2048, &rsa, NULL) < 0 || keypair_generate(KEY_EC_P256, &p256, NULL) < 0 ?
-		       -1 :
-		       keypair_generate(KEY_EC_P521, &p521, NULL);
-}
-
-static int teardown(void **state)
-{
-	keypair_free(rsa);
-	keypair_free(p256);
-	keypair_free(p521);
-	return 0;
-}
+#include "tests/unit/three_keys.h"
 
 /* RFC 7515 appendix A.3. */
 static void test_es256_vector(void **state)
@@ -141,5 +125,5 @@ int main(void)
 		cmocka_unit_test(test_rsassa),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, keys_make, keys_free);
 }
