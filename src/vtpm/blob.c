@@ -41,6 +41,9 @@ static int take_bytes(const json_t *obj, const char *key, struct sealed_bytes *r
 		return err_set(err, ERR_INTEGRITY, "sealed-file", "%s is too long", key);
 	if (b64_decode_dup(B64_STD, text, strlen(text), &ret->data, &ret->len, err) < 0)
 		return err_wrap(err, "%s", key);
+	/* Up to two bytes more are as long in base64. */
+	if (ret->len > SEALED_PART_MAX)
+		return err_set(err, ERR_INTEGRITY, "sealed-file", "%s is too long", key);
 	return 0;
 }
 

@@ -12,8 +12,6 @@
 
 #include "vtpm/blob.h"
 
-#define PCR_SIGNERS_MAX 4
-
 /* The measured configuration's word on the policy that every sealed object must have. All pointers are the caller's. */
 struct vtpm_rules {
 	enum pcr_bank bank;

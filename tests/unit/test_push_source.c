@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #include "base/cleanup.h"
 #include "keysrc/push.h"
 
-#define SCRIPT_MAX 8
+#define SCRIPT_MAX 40
 
 static const struct push_instance instance = {
 	.boot_id = "11111111-2222-4333-8444-555555555555",
@@ -35,6 +36,7 @@ static struct lab {
 	struct push_answer last;	 /* what the agent answered */
 	enum err_class no_evidence;	 /* 0: there is some */
 	unsigned int notes;
+	char note[480]; /* the last */
 } lab;
 
 int push_next(struct push *p, struct deadline d, struct push_packet *ret, struct err **err)
@@ -66,6 +68,7 @@ static int collect(void *ctx, const uint8_t data[static PUSH_REPORT_DATA], struc
 static void note(void *ctx, const char *text)
 {
 	lab.notes++;
+	snprintf(lab.note, sizeof(lab.note), "%s", text);
 }
 
 static void new_key(struct keypair **kp, uint8_t point[static PUSH_POINT])
@@ -79,7 +82,7 @@ static void new_key(struct keypair **kp, uint8_t point[static PUSH_POINT])
 
 static int setup(void **state)
 {
-	const struct push_params params = { .pins = lab.pins, .tee = "snp", .collect = collect, .note = note, .deadline = deadline_in_ms(20000) };
+	const struct push_params params = { .pins = lab.pins, .tee = "snp", .collect = collect, .note = note, .deadline = deadline_in_ms(100000) };
 	struct push_source *s = NULL;
 
 	memset(&lab, 0, sizeof(lab));
@@ -287,6 +290,52 @@ static void test_two_showings(void **state)
 	assert_true(clock_ns() - begun >= 900 * NSEC_PER_MSEC);
 }
 
+/* A key holder who asks again and again: 32 times, in numbers so that the limit does not move unseen. It ends the wait, and says so. */
+static void test_showings(void **state)
+{
+	for (size_t i = 0; i < 32; i++)
+		lab.script[i] = hello;
+	expect_end(*state, ERR_TIMEOUT, "push-window");
+	assert_false(lab.last.is_result); /* the last was evidence */
+	lab.script[32] = lab.script[33] = hello;
+	expect_end(*state, ERR_INDETERMINATE, "push-proofs");
+	expect_refused("push-proofs");
+	assert_int_equal(lab.next, 33); /* nothing is asked after that */
+}
+
+/* A document in between does not start the count anew. */
+static void test_showings_and_documents(void **state)
+{
+	_cleanup_secret_ struct secret *doc = NULL;
+
+	for (size_t i = 0; i < 31; i++)
+		lab.script[i] = hello;
+	lab.script[31] = hello;
+	lab.script[32] = document;
+	lab.script[33] = hello;
+	assert_int_equal(keysrc_push_wait(*state, &instance, &doc, NULL), 0);
+	keysrc_push_result(*state, NULL);
+	expect_end(*state, ERR_INDETERMINATE, "push-proofs");
+}
+
+/* Lines on the console that strangers can cause: 20, one that says that there are more, and no other. */
+static void test_notes(void **state)
+{
+	for (size_t i = 0; i < 20; i++)
+		lab.script[i] = ended;
+	expect_end(*state, ERR_TIMEOUT, "push-window");
+	assert_int_equal(lab.notes, 20);
+	assert_null(strstr(lab.note, "not reported"));
+	lab.script[20] = ended;
+	expect_end(*state, ERR_TIMEOUT, "push-window");
+	assert_int_equal(lab.notes, 21);
+	assert_non_null(strstr(lab.note, "not reported"));
+	for (size_t i = 21; i < 30; i++)
+		lab.script[i] = ended;
+	expect_end(*state, ERR_TIMEOUT, "push-window");
+	assert_int_equal(lab.notes, 21);
+}
+
 static void test_no_evidence(void **state)
 {
 	lab.script[0] = hello;
@@ -309,6 +358,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(test_honest),	    T(test_stranger),	    T(test_lie_about_the_connection), T(test_forged),	   T(test_garbage),
 		T(test_out_of_order), T(test_other_connection), T(test_one_try),		      T(test_two_showings), T(test_no_evidence),
+		T(test_showings),     T(test_showings_and_documents), T(test_notes),
 		T(test_evidence_later),
 	};
 

@@ -226,7 +226,7 @@ static void test_versions(void **state)
 	struct world *w = *state;
 	uint8_t digest[POLICY_DIGEST];
 	struct vtpm_state s;
-	uint64_t now;
+	uint64_t now, raised;
 
 	assert_ok(counter_read(w->v->t, VERSION_INDEX, &now, &_err));
 	sign_as(w, SIGN_EC_PEM, SIGN_EC_PEM, (int64_t)now + 1);
@@ -241,6 +241,11 @@ static void test_versions(void **state)
 	assert_fails(vtpm_raise_version(w->v, &w->r, &_err), ERR_TPM, "policy-version");
 	sign_as(w, SIGN_EC_PEM, SIGN_EC_PEM, (int64_t)now + 258);
 	assert_fails(vtpm_raise_version(w->v, &w->r, &_err), ERR_CONFIG, "version-gap");
+	sign_as(w, SIGN_EC_PEM, SIGN_EC_PEM, (int64_t)now + 257);
+	assert_ok(vtpm_raise_version(w->v, &w->r, &_err));
+	assert_ok(counter_read(w->v->t, VERSION_INDEX, &raised, &_err));
+	assert_int_equal(raised, now + 257);
+	now = raised;
 	/* A version that nobody signed does not count. */
 	sign_as(w, SIGN_RSA_2048_PEM, SIGN_EC_PEM, (int64_t)now + 2);
 	assert_fails(vtpm_raise_version(w->v, &w->r, &_err), ERR_TPM, "policy-signature");
