@@ -54,12 +54,13 @@ static void print_name(const struct unlock_env *env)
 	_cleanup_err_ struct err *why = NULL;
 	char text[2 * TPM_NAME_MAX + 1];
 	struct tpm_name name;
+	struct vtpm *v;
 
 	if (env->config->vtpm.srk_name) {
 		printf("srk-name = %s\n", env->config->vtpm.srk_name);
 		return;
 	}
-	if (machine_tpm_open(env, &m, &why) < 0 || vtpm_primary_name(m.vtpm, &name, &why) < 0) {
+	if (machine_tpm_open(env, &m, &v, &why) < 0 || vtpm_primary_name(v, &name, &why) < 0) {
 		printf("; srk-name: no TPM to ask (%s)\n", err_message(why));
 		return;
 	}

@@ -198,6 +198,7 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 	const struct config_volume *v = e->conf;
 	_cleanup_close_ int lock = -1;
 	struct pcr_values next;
+	struct vtpm *vtpm;
 	bool changed;
 
 	if (read_words(&cli->opts, v, &w, err) < 0 || state_lock(cli->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0 ||
@@ -209,7 +210,7 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 		if (enroll_open(&env, v, passphrase, -1, e, err) < 0)
 			return -1;
 	}
-	if (enroll_trust(&env, &tpm, w.owner_auth, err) < 0) {
+	if (enroll_trust(&env, &tpm, w.owner_auth, &vtpm, err) < 0) {
 		/* One new initramfs instead of two. */
 		if (!v->vk_id && err && text_eq(err_id(*err), "srk-name"))
 			log_warning("%s: while you are there, put into [volume %s]: vk-id = %s", v->name, v->name, e->vk_id);
@@ -219,7 +220,7 @@ int enroll_vtpm(struct cli *cli, struct enroll *e, const struct secret *passphra
 	s.owner_auth = w.owner_auth;
 	s.pin = w.pin;
 	s.kbs_part = w.kbs_part;
-	if (enroll_seal(&env, &tpm, e, cli->opts.keyslot, &s, err) < 0 || commit(&env, e, &s, &w, cli->opts.output, err) < 0)
+	if (enroll_seal(&env, vtpm, e, cli->opts.keyslot, &s, err) < 0 || commit(&env, e, &s, &w, cli->opts.output, err) < 0)
 		return -1;
 	tell(&env, e, &s, &w);
 	warn_alone(e, &w);

@@ -103,13 +103,14 @@ static int forget_indices(struct cli *cli, const struct config_volume *v, struct
 	const struct unlock_env env = cli_env(cli);
 	_cleanup_close_ int lock = -1;
 	unsigned int removed = 0;
+	struct vtpm *vtpm;
 
 	if (state_lock(cli->root_fd, deadline_in_ms(LOCK_WAIT_MS), &lock, err) < 0)
 		return -1;
 	if (cli->opts.owner_auth_file && keysrc_read_passphrase(cli->opts.owner_auth_file, "the TPM's owner", &owner, err) < 0)
 		return -1;
-	if (enroll_trust(&env, &tpm, owner, err) < 0 || rules_load(cli->config, cli->root_fd, v->pin, &rules, err) < 0 ||
-	    vtpm_forget(tpm.vtpm, &rules.vtpm, owner, &removed, err) < 0)
+	if (enroll_trust(&env, &tpm, owner, &vtpm, err) < 0 || rules_load(cli->config, cli->root_fd, v->pin, &rules, err) < 0 ||
+	    vtpm_forget(vtpm, &rules.vtpm, owner, &removed, err) < 0)
 		return -1;
 	log_info("%s: %u indices of the TPM removed", v->name, removed);
 	return 0;

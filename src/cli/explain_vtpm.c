@@ -18,6 +18,7 @@ struct look {
 	const struct config_volume *v;
 	struct plan *p;
 	struct machine_tpm m;
+	struct vtpm *vtpm; /* its connection */
 	struct rules rules;
 	struct sealed_blob blob;
 };
@@ -80,7 +81,7 @@ static void explain_differing(struct look *l)
 	uint32_t differing;
 	char *save = NULL;
 
-	if (pcr_cause_explain(&l->env, l->m.vtpm, &l->rules.vtpm, &l->blob, &differing, &story, &err) < 0) {
+	if (pcr_cause_explain(&l->env, l->vtpm, &l->rules.vtpm, &l->blob, &differing, &story, &err) < 0) {
 		plan_add_err(l->p, "pcrs", err);
 		return;
 	}
@@ -95,7 +96,7 @@ static bool same_pcrs(struct look *l, struct err **err)
 	struct pcr_values now;
 	uint32_t differing;
 
-	if (vtpm_explain(l->m.vtpm, &l->rules.vtpm, &l->blob, &differing, &now, err) < 0)
+	if (vtpm_explain(l->vtpm, &l->rules.vtpm, &l->blob, &differing, &now, err) < 0)
 		return false;
 	return !(differing & ~(UINT32_C(1) << l->rules.vtpm.cap_pcr));
 }
@@ -107,7 +108,7 @@ static void explain_state(struct look *l, bool capped)
 
 	if (capped && same_pcrs(l, &err))
 		plan_add(l->p, "pcrs", true, "as they were at the sealing; capped, so nothing can be unsealed before the next boot", "");
-	else if (!err && !capped && vtpm_current(l->m.vtpm, &l->rules.vtpm, &l->blob, &current, &err) == 0 && current)
+	else if (!err && !capped && vtpm_current(l->vtpm, &l->rules.vtpm, &l->blob, &current, &err) == 0 && current)
 		plan_add(l->p, "pcrs", true, "the policy holds now", "");
 	else if (err)
 		plan_add_err(l->p, "pcrs", err);
@@ -136,7 +137,7 @@ static void explain_pin(const struct look *l)
 
 	if (!l->v->pin)
 		return;
-	if (tpm_lockout(vtpm_tpm(l->m.vtpm), &lock, &err) < 0) {
+	if (tpm_lockout(vtpm_tpm(l->vtpm), &lock, &err) < 0) {
 		plan_add_err(l->p, "pin", err);
 		return;
 	}
@@ -150,7 +151,7 @@ static bool explain_binding(struct look *l)
 {
 	struct err *err = NULL;
 
-	if (machine_tpm_trust(&l->env, &l->m, &err) == 0) {
+	if (machine_tpm_trust(&l->env, &l->m, &l->vtpm, &err) == 0) {
 		plan_add(l->p, "binding", true, l->m.binding.summary, "");
 		return true;
 	}
@@ -174,7 +175,7 @@ static void explain_tpm(struct look *l, bool have_file)
 	struct err *err = NULL;
 	bool capped, trusted;
 
-	if (machine_tpm_open(&l->env, &l->m, &err) < 0 || vtpm_capped(l->m.vtpm, &l->rules.vtpm, &capped, &err) < 0) {
+	if (machine_tpm_open(&l->env, &l->m, &l->vtpm, &err) < 0 || vtpm_capped(l->vtpm, &l->rules.vtpm, &capped, &err) < 0) {
 		plan_add_err(l->p, "tpm", err);
 		return;
 	}

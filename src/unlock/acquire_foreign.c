@@ -30,11 +30,10 @@ static int try_unseal(struct run *run, struct job *job, struct foreign_answer *r
 	/* Without a TPM this is the reason, too: nothing was enrolled. */
 	if (!keysrc_has_foreign(r.tokens, &kind))
 		return keysrc_foreign(&r, ret, err);
-	if (machine_tpm_trust(run->env, &run->tpm, err) < 0 ||
+	if (machine_tpm_trust(run->env, &run->tpm, &r.vtpm, err) < 0 ||
 	    rules_load(run->env->config, run->env->root_fd, job->conf->pin, &rules, err) < 0 ||
-	    job_check_capped(run, job, &rules.vtpm, err) < 0)
+	    job_check_capped(r.vtpm, job, &rules.vtpm, err) < 0)
 		return -1;
-	r.vtpm = run->tpm.vtpm;
 	r.rules = &rules.vtpm;
 	return keysrc_foreign(&r, ret, err);
 }

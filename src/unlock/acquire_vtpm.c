@@ -79,11 +79,11 @@ int job_may_unseal(const struct run *run, const struct job *job, struct err **er
 	return check_refused_earlier(run, job, err) < 0 ? -1 : check_pin_allowed(run, job, err);
 }
 
-int job_check_capped(const struct run *run, const struct job *job, const struct vtpm_rules *rules, struct err **err)
+int job_check_capped(struct vtpm *v, const struct job *job, const struct vtpm_rules *rules, struct err **err)
 {
 	bool capped;
 
-	if (vtpm_capped(run->tpm.vtpm, rules, &capped, err) < 0)
+	if (vtpm_capped(v, rules, &capped, err) < 0)
 		return -1;
 	if (!capped)
 		return 0;
@@ -103,19 +103,18 @@ static int try_unseal(struct run *run, struct job *job, bool offline, struct sea
 				    .ask_pin = job_ask_pin,
 				    .ctx = job };
 
-	if (machine_tpm_trust(run->env, &run->tpm, err) < 0 ||
+	if (machine_tpm_trust(run->env, &run->tpm, &r.vtpm, err) < 0 ||
 	    rules_load(run->env->config, run->env->root_fd, job->conf->pin, &rules, err) < 0 ||
-	    job_check_capped(run, job, &rules.vtpm, err) < 0)
+	    job_check_capped(r.vtpm, job, &rules.vtpm, err) < 0)
 		return -1;
 	if (sidecar_read(run->env, job->conf, sidecar_wait(run), &text, &r.text_len, err) < 0)
 		return -1;
-	r.vtpm = run->tpm.vtpm;
 	r.rules = &rules.vtpm;
 	r.text = text;
 	if (keysrc_sealed(&r, ret, err) == 0)
 		return 0;
 	explain_replaced(run, text, r.text_len, err);
-	pcr_cause_hint(run->env, job->conf->name, run->tpm.vtpm, &rules.vtpm, text, r.text_len, err);
+	pcr_cause_hint(run->env, job->conf->name, r.vtpm, &rules.vtpm, text, r.text_len, err);
 	return -1;
 }
 
@@ -198,10 +197,11 @@ bool may_fall_back(const struct job *job, const struct err *why)
 static bool evidence_allows(struct run *run, const struct err *why)
 {
 	_cleanup_err_ struct err *e = NULL;
+	struct vtpm *v;
 
 	if (err_class(why) != ERR_NOEVIDENCE)
 		return true;
-	if (machine_tpm_trust(run->env, &run->tpm, &e) == 0 && run->tpm.proved)
+	if (machine_tpm_trust(run->env, &run->tpm, &v, &e) == 0 && run->tpm.proved)
 		return true;
 	log_debug("no evidence, and no proof of the vTPM: %s", e ? err_message(e) : "its Name was stated, not proved");
 	return false;

@@ -17,6 +17,7 @@ struct patient {
 	const struct unlock_env *env;
 	struct doctor *d;
 	struct machine_tpm m;
+	struct vtpm *vtpm; /* its connection; NULL: no TPM answers */
 	struct rules rules;
 	bool capped;
 };
@@ -36,7 +37,7 @@ static void check_banks(struct patient *p)
 	struct err *err = NULL;
 	uint32_t banks;
 
-	if (pcr_active_banks(vtpm_tpm(p->m.vtpm), &banks, &err) < 0) {
+	if (pcr_active_banks(vtpm_tpm(p->vtpm), &banks, &err) < 0) {
 		doctor_add_err(p->d, "tpm-banks", NULL, DOCTOR_FAIL, err);
 		return;
 	}
@@ -58,7 +59,7 @@ static void check_lockout(struct patient *p)
 	struct tpm_lockout l;
 	struct err *err = NULL;
 
-	if (tpm_lockout(vtpm_tpm(p->m.vtpm), &l, &err) < 0) {
+	if (tpm_lockout(vtpm_tpm(p->vtpm), &l, &err) < 0) {
 		doctor_add_err(p->d, "tpm-lockout", NULL, DOCTOR_WARN, err);
 	} else if (l.locked) {
 		err_set(&err, ERR_TPM, "tpm-lockout", "locked after %u wrong tries; one more is allowed every %u s", l.failed, l.interval_s);
@@ -79,7 +80,7 @@ static void check_primary(struct patient *p)
 	struct tpm_name name, stated;
 	struct err *err = NULL;
 
-	if (vtpm_primary_name(p->m.vtpm, &name, &err) < 0) {
+	if (vtpm_primary_name(p->vtpm, &name, &err) < 0) {
 		doctor_add_err(p->d, "tpm-srk", NULL, DOCTOR_FAIL, err);
 		return;
 	}
@@ -105,7 +106,7 @@ static void check_cap(struct patient *p)
 	const unsigned int pcr = p->rules.vtpm.cap_pcr;
 	struct err *err = NULL;
 
-	if (vtpm_capped(p->m.vtpm, &p->rules.vtpm, &p->capped, &err) < 0)
+	if (vtpm_capped(p->vtpm, &p->rules.vtpm, &p->capped, &err) < 0)
 		doctor_add_err(p->d, "cap-register", NULL, DOCTOR_FAIL, err);
 	else if (p->capped)
 		doctor_add(p->d, "cap-register", NULL, DOCTOR_OK, NULL, "PCR %u has moved: no sealed secret can be unsealed until the next boot", pcr);
@@ -128,7 +129,7 @@ static void check_log(struct patient *p)
 		doctor_add_err(p->d, "event-log", NULL, DOCTOR_WARN, err);
 		return;
 	}
-	if (pcr_read(vtpm_tpm(p->m.vtpm), r->bank, mask, &live, &err) < 0 || boot_log_explains(&log, &live, r->cap_pcr, &explained, &err) < 0) {
+	if (pcr_read(vtpm_tpm(p->vtpm), r->bank, mask, &live, &err) < 0 || boot_log_explains(&log, &live, r->cap_pcr, &explained, &err) < 0) {
 		doctor_add_err(p->d, "event-log", NULL, DOCTOR_WARN, err);
 		return;
 	}
@@ -151,7 +152,7 @@ static void judge_values(struct patient *p, const struct config_volume *v, const
 	uint32_t differing;
 	struct err *err = NULL;
 
-	if (vtpm_explain(p->m.vtpm, &p->rules.vtpm, b, &differing, &now, &err) < 0) {
+	if (vtpm_explain(p->vtpm, &p->rules.vtpm, b, &differing, &now, &err) < 0) {
 		doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
 		return;
 	}
@@ -180,7 +181,7 @@ static void judge_uncapped(struct patient *p, const struct config_volume *v, con
 	struct err *err = NULL;
 	bool current = false;
 
-	if (machine_tpm_trust(p->env, &p->m, &err) < 0 || vtpm_current(p->m.vtpm, &p->rules.vtpm, b, &current, &err) < 0)
+	if (machine_tpm_trust(p->env, &p->m, &p->vtpm, &err) < 0 || vtpm_current(p->vtpm, &p->rules.vtpm, b, &current, &err) < 0)
 		doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
 	else if (current)
 		doctor_add(p->d, "sealed", v->name, DOCTOR_OK, NULL, "its policy holds now, and its origin is proven");
@@ -197,7 +198,7 @@ static void check_sealed(struct patient *p, const struct config_volume *v)
 
 	if (sidecar_read(p->env, v, deadline_in_ms(1), &text, &len, &err) < 0 || sealed_blob_parse(text, len, &b, &err) < 0)
 		doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
-	else if (!p->m.vtpm)
+	else if (!p->vtpm)
 		doctor_add(p->d, "sealed", v->name, DOCTOR_SKIP, NULL, "the file is there and parses; without a TPM it opens nothing");
 	else if (p->capped)
 		judge_values(p, v, &b);
@@ -212,7 +213,7 @@ static void check_foreign(struct patient *p, const struct config_volume *v)
 	_cleanup_free_ char *text = NULL;
 	struct err *err = NULL;
 
-	if (!p->m.vtpm)
+	if (!p->vtpm)
 		doctor_add(p->d, "sealed", v->name, DOCTOR_SKIP, NULL, "without a TPM the keyslot of another program opens nothing");
 	else if (foreign_look(p->env, &p->m, v, &text, &err) < 0)
 		doctor_add_err(p->d, "sealed", v->name, DOCTOR_FAIL, err);
@@ -236,7 +237,7 @@ static void check_device(struct patient *p, bool needed)
 		}
 		return;
 	}
-	if (machine_tpm_open(p->env, &p->m, &err) < 0 || tpm_info(vtpm_tpm(p->m.vtpm), &info, &err) < 0) {
+	if (machine_tpm_open(p->env, &p->m, &p->vtpm, &err) < 0 || tpm_info(vtpm_tpm(p->vtpm), &info, &err) < 0) {
 		doctor_add_err(p->d, "tpm", NULL, needed ? DOCTOR_FAIL : DOCTOR_WARN, err);
 		return;
 	}
@@ -255,7 +256,7 @@ void doctor_tpm(const struct unlock_env *env, struct doctor *d)
 		return;
 	}
 	check_device(&p, needed);
-	if (p.m.vtpm && needed) {
+	if (p.vtpm && needed) {
 		check_banks(&p);
 		check_lockout(&p);
 		check_primary(&p);

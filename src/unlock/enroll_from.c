@@ -84,8 +84,7 @@ int enroll_from_unseal(const struct unlock_env *env, const struct enroll_from *f
 				     .ask_pin = ask_pin,
 				     .ctx = (void *)f };
 
-	if (machine_tpm_trust(env, &tpm, err) < 0 || rules_load(env->config, env->root_fd, false, &rules, err) < 0)
+	if (machine_tpm_trust(env, &tpm, &r.vtpm, err) < 0 || rules_load(env->config, env->root_fd, false, &rules, err) < 0)
 		return -1;
-	r.vtpm = tpm.vtpm;
 	return keysrc_foreign(&r, ret, err);
 }

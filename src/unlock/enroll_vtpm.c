@@ -29,12 +29,12 @@ void enroll_sealed_clear(struct enroll_sealed *s)
 
 /* --- the TPM */
 
-static int name_needed(struct machine_tpm *m, struct err **err)
+static int name_needed(struct vtpm *v, struct err **err)
 {
 	char text[2 * TPM_NAME_MAX + 1];
 	struct tpm_name name;
 
-	if (vtpm_primary_name(m->vtpm, &name, err) < 0)
+	if (vtpm_primary_name(v, &name, err) < 0)
 		return -1;
 	tpm_name_text(&name, text);
 	err_set(err, ERR_CONFIG, "srk-name", "the configuration does not say which TPM is this machine's");
@@ -50,22 +50,24 @@ static int remembers(const struct machine_tpm *m, struct err **err)
 	return err_hint(err, "create the machine with a vTPM whose state is kept, or use the key broker alone (mode = kbs)");
 }
 
-int enroll_trust(const struct unlock_env *env, struct machine_tpm *m, const struct secret *owner_auth, struct err **err)
+int enroll_trust(const struct unlock_env *env, struct machine_tpm *m, const struct secret *owner_auth, struct vtpm **ret, struct err **err)
 {
 	_cleanup_err_ struct err *why = NULL;
 	bool nameless;
 
-	if (machine_tpm_trust(env, m, &why) == 0)
-		return remembers(m, err) < 0 ? -1 : vtpm_provision(m->vtpm, owner_auth, err);
+	if (machine_tpm_open(env, m, ret, err) < 0)
+		return -1;
+	if (machine_tpm_trust(env, m, ret, &why) == 0)
+		return remembers(m, err) < 0 ? -1 : vtpm_provision(*ret, owner_auth, err);
 	nameless = text_eq(err_id(why), "srk-name");
-	if (!m->vtpm || (!nameless && !(owner_auth && text_eq(err_id(why), "tpm-auth"))))
+	if (!nameless && !(owner_auth && text_eq(err_id(why), "tpm-auth")))
 		return err_propagate(err, TAKE_PTR(why));
 	/* A TPM whose owner has an authorization shows no primary before one is persistent. */
-	if (vtpm_provision(m->vtpm, owner_auth, err) < 0)
+	if (vtpm_provision(*ret, owner_auth, err) < 0)
 		return -1;
 	if (nameless)
-		return name_needed(m, err);
-	return machine_tpm_trust(env, m, err) < 0 ? -1 : remembers(m, err);
+		return name_needed(*ret, err);
+	return machine_tpm_trust(env, m, ret, err) < 0 ? -1 : remembers(m, err);
 }
 
 /* --- the sealed file: in its place, and beside it while a keyslot is being added */
@@ -182,7 +184,7 @@ static int seal(const struct enroll *e, struct vtpm *v, const struct vtpm_rules 
 	return sealed_blob_text(&b, &s->text, err);
 }
 
-int enroll_seal(const struct unlock_env *env, struct machine_tpm *m, const struct enroll *e, int keyslot, struct enroll_sealed *s,
+int enroll_seal(const struct unlock_env *env, struct vtpm *vtpm, const struct enroll *e, int keyslot, struct enroll_sealed *s,
 		struct err **err)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
@@ -192,7 +194,7 @@ int enroll_seal(const struct unlock_env *env, struct machine_tpm *m, const struc
 	if (rules_load(env->config, env->root_fd, e->conf->pin, &rules, err) < 0 || make_secret(e, s, err) < 0 || enroll_add(e, s->passphrase, keyslot, &s->edit, err) < 0)
 		return -1;
 	s->superseded = slot_or_none(env, e->conf).number;
-	return seal(e, m->vtpm, &rules.vtpm, s, err);
+	return seal(e, vtpm, &rules.vtpm, s, err);
 }
 
 /* The older file's keyslot is to be found again after a kill. */

@@ -28,14 +28,14 @@ void enroll_sealed_clear(struct enroll_sealed *s);
 
 /* The TPM that the configuration or the hardware report names. ERR_CONFIG "srk-name": nothing names it; the hint holds the line for the
  * configuration. Makes the storage primary persistent. */
-int enroll_trust(const struct unlock_env *env, struct machine_tpm *m, const struct secret *owner_auth, struct err **err);
+int enroll_trust(const struct unlock_env *env, struct machine_tpm *m, const struct secret *owner_auth, struct vtpm **ret, struct err **err);
 /* First of all: what a killed call left. *ret_changed: the header is another one now. What the files say is the host's word, so only a
  * keyslot that the volume key vouches for is removed (slot_mac.h), which is one that was made for a sealed secret, and never the one that the
  * passphrase opens. */
 int enroll_clean(const struct unlock_env *env, const struct config_volume *conf, const struct secret *passphrase, bool *ret_changed,
 		 struct err **err);
 /* New secret, keyslot in the copy, sealed file as text; nothing is written yet. The header's device is locked from here on. */
-int enroll_seal(const struct unlock_env *env, struct machine_tpm *m, const struct enroll *e, int keyslot, struct enroll_sealed *s,
+int enroll_seal(const struct unlock_env *env, struct vtpm *vtpm, const struct enroll *e, int keyslot, struct enroll_sealed *s,
 		struct err **err);
 /* What the broker has to hold from now on, out of the document that it holds (is_document may be false: a raw passphrase, or a fresh
  * one). kbs-or-vtpm: that document with may_reseal and the escrowed passphrase. kbs+vtpm: its passphrase is the broker's part, and no

@@ -33,9 +33,8 @@ static int look(const struct unlock_env *env, struct machine_tpm *m, const struc
 	_cleanup_foreign_answer_ struct foreign_answer a = { 0 };
 	struct foreign_request r = { .tokens = tokens, .keyslot = v->keyslot, .look = true };
 
-	if (machine_tpm_trust(env, m, err) < 0 || rules_load(env->config, env->root_fd, v->pin, &rules, err) < 0)
+	if (machine_tpm_trust(env, m, &r.vtpm, err) < 0 || rules_load(env->config, env->root_fd, v->pin, &rules, err) < 0)
 		return -1;
-	r.vtpm = m->vtpm;
 	r.rules = &rules.vtpm;
 	if (keysrc_foreign(&r, &a, err) < 0)
 		return -1;

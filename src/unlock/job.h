@@ -90,8 +90,8 @@ int job_unseal(struct run *run, struct job *job, bool offline, struct sealed_ans
 struct deadline sidecar_wait(const struct run *run);
 /* Before anything is unsealed: no broker refused the volume in this boot, and a PIN would not be typed for the host to read. */
 int job_may_unseal(const struct run *run, const struct job *job, struct err **err);
-/* ERR_CAP "capped". The TPM is trusted. */
-int job_check_capped(const struct run *run, const struct job *job, const struct vtpm_rules *rules, struct err **err);
+/* ERR_CAP "capped". v: of machine_tpm_trust(). */
+int job_check_capped(struct vtpm *v, const struct job *job, const struct vtpm_rules *rules, struct err **err);
 int job_ask_pin(void *job, const struct tpm_lockout *l, struct secret **ret, struct err **err);
 /* acquire_foreign.c: the secret that a token of another program describes (foreign_wanted()). ERR_TPM "sealed-origin" without vk-id; otherwise as job_unseal(), with what keysrc_foreign() gives. */
 int job_unseal_foreign(struct run *run, struct job *job, struct foreign_answer *ret, struct err **err);

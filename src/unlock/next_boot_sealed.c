@@ -13,7 +13,8 @@
 struct next_sealed {
 	const struct unlock_env *env;
 	struct prediction p;
-	struct machine_tpm m; /* trusted */
+	struct machine_tpm m;
+	struct vtpm *vtpm; /* its connection, trusted */
 	char *signature; /* of the next image, NULL: none in it */
 };
 
@@ -34,7 +35,7 @@ static int prepare(struct next_sealed *s, const struct predict_input *next, stru
 		err_set(err, ERR_TPM, "tpm-absent", "no TPM: %s is not there", env->platform->tpm ? env->platform->tpm->name : "/dev/tpmrm0");
 		return err_hint(err, "give the machine a TPM 2.0; the drivers are tpm_crb and tpm_tis");
 	}
-	if (machine_tpm_trust(env, &s->m, err) < 0 || predict_here(env, next, predict_mask(env->config), &s->p, err) < 0)
+	if (machine_tpm_trust(env, &s->m, &s->vtpm, err) < 0 || predict_here(env, next, predict_mask(env->config), &s->p, err) < 0)
 		return -1;
 	return next->uki ? predict_uki_text(next->uki, ".pcrsig", &s->signature, err) : 0;
 }
@@ -111,7 +112,7 @@ static int check_budget(const struct next_sealed *s, const struct vtpm_rules *r,
 
 	if (!r->offline_index || !r->offline_boots)
 		return 0;
-	if (counter_read(vtpm_tpm(s->m.vtpm), r->offline_index, &now, err) < 0)
+	if (counter_read(vtpm_tpm(s->vtpm), r->offline_index, &now, err) < 0)
 		return -1;
 	if (now < b->baseline || now - b->baseline < r->offline_boots)
 		return 0;

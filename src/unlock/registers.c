@@ -54,17 +54,18 @@ static int salt(const struct unlock_env *env, struct machine_tpm *m, struct err 
 static int open_pcr(const struct unlock_env *env, struct machine_tpm *m, struct registers *r, struct err **ret_unproven, struct err **err)
 {
 	struct err *why = NULL;
+	struct vtpm *v;
 
 	r->has_pcr = true;
 	r->pcr = (unsigned int)env->config->vtpm.cap_pcr;
 	r->tpm = m;
 	do {
-		if (machine_tpm_open(env, m, &why) < 0)
+		if (machine_tpm_open(env, m, &v, &why) < 0)
 			continue;
 		if (!*ret_unproven)
 			salt(env, m, ret_unproven);
 		/* A connection that ended over that is no reason not to cap. */
-		if (machine_tpm_open(env, m, &why) == 0 && pcr_moved(vtpm_tpm(m->vtpm), r->pcr, &r->pcr_moved, &why) == 0)
+		if (machine_tpm_open(env, m, &v, &why) == 0 && pcr_moved(vtpm_tpm(v), r->pcr, &r->pcr_moved, &why) == 0)
 			return 0;
 	} while (machine_tpm_again(env, m, true, &why) == 0);
 	return err_propagate(err, why);
@@ -140,9 +141,10 @@ static int extend_pcr(const struct unlock_env *env, const struct registers *r, c
 {
 	struct pcr_extension x = { 0 };
 	struct err *why = NULL;
+	struct vtpm *v;
 
 	do {
-		if (machine_tpm_open(env, r->tpm, &why) == 0 && pcr_extend_once(vtpm_tpm(r->tpm->vtpm), r->pcr, event, len, &x, &why) == 0)
+		if (machine_tpm_open(env, r->tpm, &v, &why) == 0 && pcr_extend_once(vtpm_tpm(v), r->pcr, event, len, &x, &why) == 0)
 			return 0;
 	} while (machine_tpm_again(env, r->tpm, true, &why) == 0);
 	return err_propagate(err, why);
@@ -161,14 +163,15 @@ static bool rtmr_holds(const struct unlock_env *env, const struct registers *r, 
 void registers_hold(const struct unlock_env *env, const struct registers *r, const char *const *events, size_t n, bool *ret_pcr, bool *ret_rtmr)
 {
 	struct pcr_event e[2];
+	struct vtpm *v;
 
 	*ret_pcr = *ret_rtmr = false;
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(e); i++)
 		e[i] = (struct pcr_event){ events[i], strlen(events[i]) };
 	if (n > ARRAY_SIZE(e))
 		return;
-	if (r->has_pcr && r->pcr_moved && machine_tpm_open(env, r->tpm, NULL) == 0 &&
-	    pcr_holds(vtpm_tpm(r->tpm->vtpm), r->pcr, e, n, ret_pcr, NULL) < 0)
+	if (r->has_pcr && r->pcr_moved && machine_tpm_open(env, r->tpm, &v, NULL) == 0 &&
+	    pcr_holds(vtpm_tpm(v), r->pcr, e, n, ret_pcr, NULL) < 0)
 		*ret_pcr = false;
 	*ret_rtmr = r->has_rtmr && r->rtmr_moved && rtmr_holds(env, r, events, n);
 }

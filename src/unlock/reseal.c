@@ -22,7 +22,7 @@ static void blob_clear(struct sealed_blob *b)
 
 /* Of the file that is there. Whatever is wrong with it, a new one is right; where its disk is not there, none could be written, and an NV
  * pin would name what nobody has. */
-static int is_current(struct run *run, struct job *job, const struct vtpm_rules *rules, struct sealed_blob *b, bool *ret, struct err **err)
+static int is_current(struct run *run, struct job *job, struct vtpm *v, const struct vtpm_rules *rules, struct sealed_blob *b, bool *ret, struct err **err)
 {
 	_cleanup_err_ struct err *why = NULL;
 	_cleanup_free_ char *text = NULL;
@@ -37,7 +37,7 @@ static int is_current(struct run *run, struct job *job, const struct vtpm_rules 
 	}
 	if (!text_eq(b->name, job->conf->name) || !text_eq(b->uuid, luks_volume_uuid(job->volume)) || b->pin)
 		return 0;
-	return vtpm_current(run->tpm.vtpm, rules, b, ret, err);
+	return vtpm_current(v, rules, b, ret, err);
 }
 
 /* The escrowed passphrase must open this volume's key, or the broker would have us seal something else. */
@@ -71,7 +71,8 @@ static int fill_names(struct sealed_blob *b, const struct job *job, int slot, st
 	return b->name && b->uuid && b->sealed_at ? 0 : err_nomem(err);
 }
 
-static int seal_anew(struct run *run, struct job *job, const struct vtpm_rules *rules, const struct sealed_blob *in_place, struct err **err)
+static int seal_anew(struct run *run, struct job *job, struct vtpm *v, const struct vtpm_rules *rules, const struct sealed_blob *in_place,
+		     struct err **err)
 {
 	_cleanup_(sealed_payload_clear) struct sealed_payload payload = { 0 };
 	_cleanup_(blob_clear) struct sealed_blob blob = { 0 };
@@ -79,7 +80,7 @@ static int seal_anew(struct run *run, struct job *job, const struct vtpm_rules *
 	int slot = -1;
 
 	if (check_escrow(job, &payload, &slot, err) < 0 ||
-	    vtpm_seal(run->tpm.vtpm, rules, &payload, NULL, NULL, in_place->pub.len ? in_place : NULL, &blob, err) < 0 ||
+	    vtpm_seal(v, rules, &payload, NULL, NULL, in_place->pub.len ? in_place : NULL, &blob, err) < 0 ||
 	    fill_names(&blob, job, slot, err) < 0 || sealed_blob_text(&blob, &text, err) < 0)
 		return -1;
 	return sidecar_write(run->env, job->conf, text, err);
@@ -90,22 +91,23 @@ static int try_reseal(struct run *run, struct job *job, const char **ret_note, s
 	_cleanup_(blob_clear) struct sealed_blob in_place = { 0 };
 	_cleanup_rules_ struct rules rules = { 0 };
 	bool capped, current;
+	struct vtpm *v;
 
 	if (!job->sealed_passphrase)
 		return err_set(err, ERR_INTEGRITY, "document", "the secret document says may_reseal but has no sealed_secret");
 	if (job->conf->pin)
 		return err_set(err, ERR_CONFIG, "pin-at-boot", "a secret with a PIN is sealed by hand: cryptattest enroll %s --source=vtpm",
 			       job->conf->name);
-	if (rules_check_loader(run->env->config, run->env->root_fd, err) < 0 || machine_tpm_trust(run->env, &run->tpm, err) < 0 ||
+	if (rules_check_loader(run->env->config, run->env->root_fd, err) < 0 || machine_tpm_trust(run->env, &run->tpm, &v, err) < 0 ||
 	    rules_load(run->env->config, run->env->root_fd, false, &rules, err) < 0 ||
-	    vtpm_capped(run->tpm.vtpm, &rules.vtpm, &capped, err) < 0)
+	    vtpm_capped(v, &rules.vtpm, &capped, err) < 0)
 		return -1;
 	if (capped)
 		return err_set(err, ERR_CAP, "capped", "the cap is in place: what is sealed now could not be unsealed");
-	if (is_current(run, job, &rules.vtpm, &in_place, &current, err) < 0)
+	if (is_current(run, job, v, &rules.vtpm, &in_place, &current, err) < 0)
 		return -1;
 	*ret_note = current ? "current" : "resealed";
-	return current ? 0 : seal_anew(run, job, &rules.vtpm, &in_place, err);
+	return current ? 0 : seal_anew(run, job, v, &rules.vtpm, &in_place, err);
 }
 
 static int reseal(struct run *run, struct job *job, const char **ret_note, struct err **err)
@@ -143,11 +145,12 @@ void run_raise_version(struct run *run)
 {
 	_cleanup_rules_ struct rules rules = { 0 };
 	_cleanup_err_ struct err *err = NULL;
+	struct vtpm *v;
 
 	/* Only a boot that a policy has just served, or the broker, proves that the new one works. */
 	if (!run->tpm.trusted || !run->env->config->vtpm.version_index)
 		return;
 	if (rules_load(run->env->config, run->env->root_fd, false, &rules, &err) < 0 ||
-	    vtpm_raise_version(run->tpm.vtpm, &rules.vtpm, &err) < 0)
+	    machine_tpm_trust(run->env, &run->tpm, &v, &err) < 0 || vtpm_raise_version(v, &rules.vtpm, &err) < 0)
 		log_warning("older signed PCR policies stay valid: %s", err_message(err));
 }

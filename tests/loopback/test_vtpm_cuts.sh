@@ -50,6 +50,32 @@ while [ $n -le "$total" ]; do
 done
 check "a connection that breaks at one of $points commands costs no volume, and neither cap nor outcome" eval '[ ! -s problems ] && [ $points -ge 8 ]'
 [ ! -s problems ] || sed 's/^/# /' problems
+
+# --- several break in a row, the new ones among them: that may cost volumes, the outcome, and the cap, but then nothing is open
+rm -f problems
+judge() {
+	[ "$traced" = yes ] && ! grep -q "killed by" trace && [ "$(grep -c . err)" -ge 2 ] || return 1
+	case $code in
+	0) [ -e root/mapper/root ] && [ -e root/mapper/data ] && grep -q '"result":"ok"' $record ;;
+	8 | 12) [ ! -e root/mapper/root ] || [ ! -e root/mapper/data ] && grep -q '"result":"failed"' $record ;;
+	*) return 1 ;;
+	esac && { nothing_open && [ ! -e root/mapper/data ] || ! zero sha256:15; }
+}
+n=1 points=0 opened=0
+while [ $n -le "$total" ]; do
+	for len in 2 3 4; do
+		[ $(((n + len) % 5)) = 0 ] || continue
+		boot
+		traced -e "inject=connect:error=ECONNRESET:when=$n..$((n + len - 1))"
+		points=$((points + 1))
+		[ ! -e root/mapper/data ] || opened=$((opened + 1))
+		judge || { echo "commands $n to $((n + len - 1)): struck $traced, exit $code, PCR 15 $(pcr sha256:15), $(grep "killed by" trace)"; cat err; } >>problems
+	done
+	n=$((n + 1))
+done
+check "two to four connections in a row, at $points places: an error and no crash, and the later volume opens in $opened" eval \
+	'[ ! -s problems ] && [ $points -ge 15 ] && [ $opened -ge 8 ] && [ $opened -lt $points ]'
+[ ! -s problems ] || sed 's/^/# /' problems
 rm -f problems root/dev/disk2 root/boot/data.sealed
 
 # --- the power fails while the secret is sealed anew: the budget has changed, so it is due in every boot with the broker. Without its creation data

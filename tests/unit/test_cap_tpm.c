@@ -8,8 +8,9 @@
 static void break_off(struct machine *m, const char *id)
 {
 	bool capped;
+	struct vtpm *v;
 
-	assert_ok(machine_tpm_trust(&m->env, &m->tpm, &_err));
+	assert_ok(machine_tpm_trust(&m->env, &m->tpm, &v, &_err));
 	interposer_rewind(&m->i);
 	if (strcmp(id, "tpm-io") == 0) {
 		m->i.drop.code = TPM2_CC_PCR_Read;
@@ -20,7 +21,7 @@ static void break_off(struct machine *m, const char *id)
 		m->i.flip.at = 17; /* the counter of updates */
 		m->i.flip.mask = 1;
 	}
-	assert_fails(vtpm_capped(m->tpm.vtpm, &m->r, &capped, &_err), ERR_TPM, id);
+	assert_fails(vtpm_capped(v, &m->r, &capped, &_err), ERR_TPM, id);
 }
 
 static void closes(struct machine *m)
@@ -267,12 +268,12 @@ static void a_new_connection(void **state)
 
 	for (int i = 0; i < 2; i++) {
 		break_off(m, i ? "tpm-session" : "tpm-io");
-		vtpm_set_counted(m->tpm.vtpm);
-		assert_true(vtpm_capped(m->tpm.vtpm, &m->r, &capped, &why) < 0);
+		vtpm_set_counted(m->tpm.connection);
+		assert_true(vtpm_capped(m->tpm.connection, &m->r, &capped, &why) < 0);
 		assert_ok(machine_tpm_again(&m->env, &m->tpm, false, &why));
 		assert_null(why);
-		assert_true(m->tpm.trusted && vtpm_counted(m->tpm.vtpm));
-		assert_ok(vtpm_capped(m->tpm.vtpm, &m->r, &capped, &_err));
+		assert_true(m->tpm.trusted && vtpm_counted(m->tpm.connection));
+		assert_ok(vtpm_capped(m->tpm.connection, &m->r, &capped, &_err));
 		m->i.drop.nth = m->i.flip.nth = 0;
 	}
 	/* Not for ever, and not after what is no matter of the connection; */
@@ -289,6 +290,34 @@ static void a_new_connection(void **state)
 	err_clear(&why);
 }
 
+/* The new connection breaks, too: the TPM is one that we trusted, and there is no way to it. Who asks next gets a way, or an error. */
+static void no_connection(void **state)
+{
+	struct machine *m = *state;
+	struct err *why = NULL;
+	struct vtpm *v = NULL;
+	struct cap c = { 0 };
+	bool capped;
+
+	break_off(m, "tpm-io");
+	m->i.drop.code = INTERPOSER_ANY;
+	m->i.drop.nth = 1;
+	interposer_rewind(&m->i);
+	err_set(&why, ERR_TPM, "tpm-io", "broken");
+	assert_int_equal(machine_tpm_again(&m->env, &m->tpm, false, &why), -1);
+	err_clear(&why);
+	interposer_rewind(&m->i);
+	assert_fails(machine_tpm_trust(&m->env, &m->tpm, &v, &_err), ERR_TPM, "tpm-io");
+	assert_null(v);
+	interposer_rewind(&m->i);
+	assert_fails(machine_tpm_salt(&m->env, &m->tpm, false, &_err), ERR_TPM, "tpm-io");
+	m->i.drop.nth = 0;
+	assert_ok(machine_tpm_trust(&m->env, &m->tpm, &v, &_err));
+	assert_ok(vtpm_capped(v, &m->r, &capped, &_err));
+	assert_ok(cap_close(&m->env, &m->tpm, NULL, NULL, 0, &c, &_err));
+	assert_true(is_capped(m));
+}
+
 #define t(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -296,7 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { t(after_silence), t(after_meddling), t(another_tpm_takes_over), t(odd_register),
 					     t(lost_answer_to_the_cap), t(lost_answer_to_the_outcome), t(lost_answer_without_a_session),
 					     t(lost_command), t(any_command), t(swallowed), t(another_tpm), t(required_proves), t(auto_says_what_it_knows),
-					     t(a_new_connection) };
+					     t(a_new_connection), t(no_connection) };
 
 	swtpm_or_skip();
 	log_init("test", LOGL_ERROR, false);
