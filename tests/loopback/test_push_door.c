@@ -23,6 +23,7 @@ static struct lab {
 	char pin[PUSH_PIN_TEXT];
 	char *pins[2];
 	struct secret *key;
+	struct push_tls *tls; /* the operator's */
 	struct push *machine;
 	unsigned int port;
 	int fd[CROWD];
@@ -44,6 +45,7 @@ static int setup(void **state)
 	assert_ok(keypair_to_pem(kp, &lab.key, &_err));
 	keypair_free(kp);
 	lab.pins[0] = lab.pin;
+	assert_ok(push_tls_client(lab.key, &lab.tls, &_err));
 	assert_ok(push_start(&l, &lab.machine, &_err));
 	assert_ok(push_listen(lab.machine, &lab.port, &_err));
 	return 0;
@@ -54,6 +56,7 @@ static int teardown(void **state)
 	for (size_t i = 0; i < lab.n; i++)
 		close(lab.fd[i]);
 	push_stop(lab.machine);
+	push_tls_free(lab.tls);
 	secret_free(lab.key);
 	return 0;
 }
@@ -106,14 +109,12 @@ static void next_packet(struct push_packet *p)
 /* Everything up to the machine's being asked for evidence, on a socket that is connected; in far less time than one neighbour may take. */
 static struct push_conn *operator_on(int fd, uint16_t *ret_conn)
 {
-	struct push_tls *tls = NULL;
 	struct push_conn *c = NULL;
 	uint8_t nonce[PUSH_NONCE] = { 7 };
 	_cleanup_buf_ struct buf hello = BUF_INIT(PUSH_HELLO);
 	struct push_packet p;
 
-	assert_ok(push_tls_client(lab.key, &tls, &_err));
-	assert_ok(push_conn_open(tls, fd, -1, deadline_in_ms(2000), &c, &_err));
+	assert_ok(push_conn_open(lab.tls, fd, -1, deadline_in_ms(2000), &c, &_err));
 	push_hello_put(nonce, &hello);
 	assert_ok(push_conn_send(c, hello.data, hello.len, deadline_in_ms(2000), &_err));
 	next_packet(&p);

@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "tests/lib/azure_tpm.h"
 #include "tests/lib/mutate.h"
+#include "tests/lib/tpm_interposer.h"
 #include "vtpm/binding.h"
 
 #define AK_ELSEWHERE UINT32_C(0x81000042)
@@ -130,6 +131,63 @@ static void vanishes(void **state)
 	assert_fails(binding_certify(t, &ak, &name, &_err), ERR_TPM, "tpm-io");
 }
 
+static void put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+/* A TPM with persistent handles without end. */
+struct endless {
+	uint32_t next;
+	unsigned int lists;
+};
+
+static void lists_without_end(struct tpm_interposer *i, bool command, uint8_t *message, size_t *len)
+{
+	struct endless *e = i->relay_ctx;
+
+	if (i->codes[(i->commands - 1) % ARRAY_SIZE(i->codes)] != TPM2_CC_GetCapability || i->commands > ARRAY_SIZE(i->codes))
+		return;
+	if (command) {
+		e->next = (uint32_t)message[14] << 24 | (uint32_t)message[15] << 16 | (uint32_t)message[16] << 8 | message[17];
+		return;
+	}
+	e->lists++;
+	*len = 10 + 1 + 4 + 4 + 32 * 4;
+	put32(message + 2, (uint32_t)*len);
+	put32(message + 6, 0);
+	message[10] = 1; /* there are more */
+	put32(message + 11, TPM2_CAP_HANDLES);
+	put32(message + 15, 32);
+	for (uint32_t h = 0; h < 32; h++)
+		put32(message + 19 + 4 * h, e->next + h);
+}
+
+/* 256 of them are looked at, and no more; in numbers, so that the limit does not move unseen. */
+static void handles_without_end(void **state)
+{
+	struct swtpm *s = *state;
+	struct endless e = { 0 };
+	struct tpm_interposer i;
+	struct public_key ak;
+	struct tpm_name name;
+	struct tpm *t;
+
+	azure_tpm_make_key(s, true, 0x81008100, &ak); /* past the last one that is looked at */
+	interposer_init(&i, swtpm_access(s), NULL);
+	i.relay = lists_without_end;
+	i.relay_ctx = &e;
+	t = check_open(&i.access);
+	assert_fails(binding_certify(t, &ak, &name, &_err), ERR_TPM, "vtpm-ak");
+	assert_in_range(e.next, 0x81000000 + 7 * 32, 0x81000000 + 8 * 32);
+	assert_in_range(i.commands, 256 + 7, 256 + 16);
+	tpm_close(t);
+	interposer_clear(&i);
+}
+
 static void nv(void **state)
 {
 	struct swtpm *s = *state;
@@ -230,7 +288,7 @@ static void attest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(both_ways), TEST(elsewhere), TEST(foreign_keys), TEST(planted_primary), TEST(vanishes), TEST(nv), cmocka_unit_test(attest),
+		TEST(both_ways), TEST(elsewhere), TEST(foreign_keys), TEST(planted_primary), TEST(vanishes), TEST(nv), TEST(handles_without_end), cmocka_unit_test(attest),
 	};
 
 	swtpm_or_skip();

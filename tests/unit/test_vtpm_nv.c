@@ -77,6 +77,26 @@ static void test_pin(void **state)
 	assert_int_equal(absent.index.tr, ESYS_TR_NONE);
 }
 
+/* One command carries 512 bytes at most, whatever an index has. */
+static void test_size(void **state)
+{
+	struct tpm_name name;
+	_cleanup_tpm_ struct tpm *t = check_trusted(*state, &name);
+	_cleanup_nv_ struct nv n = NV_INIT(t);
+	uint8_t policy[32], data[513], got[513] = { 0 };
+	TPM2B_NV_PUBLIC wanted;
+
+	memset(data, 0x5a, sizeof(data));
+	policy_digest(t, policy);
+	nv_pin_public(INDEX, 600, policy, &wanted);
+	assert_ok(nv_define(t, &wanted, NULL, &n, &_err));
+	assert_fails(write_pin(t, &n, data, 513, &_err), ERR_INTERNAL, "nv-range");
+	assert_ok(write_pin(t, &n, data, 512, &_err));
+	assert_fails(nv_read(t, &n, got, 513, &_err), ERR_INTERNAL, "nv-range");
+	assert_ok(nv_read(t, &n, got, 512, &_err));
+	assert_memory_equal(got, data, 512);
+}
+
 /* tpm2-tools, as root of another system on the same TPM: may read, may not write. */
 static void test_pin_by_others(void **state)
 {
@@ -222,7 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same), vtpm_test(test_pin),	 vtpm_test(test_pin_by_others),
-		vtpm_test(test_counter),     vtpm_test(test_owner_auth), vtpm_test(test_no_room),
+		vtpm_test(test_counter), vtpm_test(test_size),     vtpm_test(test_owner_auth), vtpm_test(test_no_room),
 	};
 
 	swtpm_or_skip();
