@@ -17,12 +17,14 @@
 static int load_curl(struct err **err)
 {
 	static bool loaded;
+	CURLcode rc;
 
 	if (loaded)
 		return 0;
 	tls_init();
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return err_set(err, ERR_INTERNAL, "libcurl", "libcurl does not start");
+	rc = curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (rc != CURLE_OK)
+		return err_set(err, ERR_INTERNAL, "libcurl", "libcurl does not start: %s", curl_easy_strerror(rc));
 	loaded = true;
 	return 0;
 }

@@ -41,25 +41,39 @@ static int unknown_bank(uint16_t alg, struct err **err)
 	return err_hint(err, "switch that bank off in the firmware, or with tpm2_pcrallocate and a restart");
 }
 
-int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err)
+static TSS2_RC ask_banks(struct tpm *t, TPML_PCR_SELECTION *ret)
 {
 	_cleanup_esys_ TPMS_CAPABILITY_DATA *data = NULL;
-	uint32_t active = 0;
 	TPMI_YES_NO more;
+	TSS2_RC rc;
+
+	if (!t->esys)
+		return by_hand_banks(t, ret);
+	rc = Esys_GetCapability(t->esys, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, TPM2_NUM_PCR_BANKS,
+				&more, &data);
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	if (data->capability != TPM2_CAP_PCRS || more)
+		return TSS2_ESYS_RC_MALFORMED_RESPONSE;
+	*ret = data->data.assignedPCR;
+	return rc;
+}
+
+int pcr_active_banks(struct tpm *t, uint32_t *ret, struct err **err)
+{
+	TPML_PCR_SELECTION banks;
+	uint32_t active = 0;
 	TSS2_RC rc;
 
 	if (t->banks != 0) {
 		*ret = t->banks;
 		return 0;
 	}
-	rc = TPM_CALL(t, Esys_GetCapability(t->esys, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0,
-					    TPM2_NUM_PCR_BANKS, &more, &data));
+	rc = TPM_CALL(t, ask_banks(t, &banks));
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(rc, "asking the TPM for its PCR banks", err);
-	if (data->capability != TPM2_CAP_PCRS || more)
-		return tpm_fail(TSS2_ESYS_RC_MALFORMED_RESPONSE, "asking the TPM for its PCR banks", err);
-	for (uint32_t i = 0; i < data->data.assignedPCR.count && i < TPM2_NUM_PCR_BANKS; i++) {
-		const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
+	for (uint32_t i = 0; i < banks.count && i < TPM2_NUM_PCR_BANKS; i++) {
+		const TPMS_PCR_SELECTION *s = &banks.pcrSelections[i];
 
 		if (selected(s) == 0)
 			continue;
@@ -103,26 +117,41 @@ static int take_values(const TPML_PCR_SELECTION *out, const TPML_DIGEST *digests
 	return next == digests->count ? 0 : tpm_fail(TSS2_ESYS_RC_MALFORMED_RESPONSE, "reading PCRs", err);
 }
 
-/* One PCR_Read for what is left; the TPM gives up to eight digests at a time. */
-static int read_some(struct tpm *t, struct pcr_values *values, uint32_t *left, uint32_t *ret_counter, struct err **err)
+static TSS2_RC ask_values(struct tpm *t, const TPML_PCR_SELECTION *in, uint32_t *ret_counter, TPML_PCR_SELECTION *ret_out, TPML_DIGEST *ret)
 {
 	_cleanup_esys_ TPML_PCR_SELECTION *out = NULL;
 	_cleanup_esys_ TPML_DIGEST *digests = NULL;
-	TPML_PCR_SELECTION in = { 0 };
+	TSS2_RC rc;
+
+	if (!t->esys)
+		return by_hand_read(t, in, ret_counter, ret_out, ret);
+	rc = Esys_PCR_Read(t->esys, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, in, ret_counter, &out, &digests);
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	*ret_out = *out;
+	*ret = *digests;
+	return rc;
+}
+
+/* One PCR_Read for what is left; the TPM gives up to eight digests at a time. */
+static int read_some(struct tpm *t, struct pcr_values *values, uint32_t *left, uint32_t *ret_counter, struct err **err)
+{
+	TPML_PCR_SELECTION in = { 0 }, out;
+	TPML_DIGEST digests;
 	TSS2_RC rc;
 
 	for (int b = 0; b < PCR_BANKS; b++)
 		if (left[b] != 0)
 			in.pcrSelections[in.count++] = selection((enum pcr_bank)b, left[b]);
-	rc = TPM_CALL(t, Esys_PCR_Read(t->esys, session_for(t, SESSION_AUDIT), ESYS_TR_NONE, ESYS_TR_NONE, &in, ret_counter, &out, &digests));
+	rc = TPM_CALL(t, ask_values(t, &in, ret_counter, &out, &digests));
 	if (tpm_rc_is(rc, TPM2_RC_HASH))
 		return err_set(err, ERR_TPM, "pcr-bank", "the TPM does not know PCR bank %s", pcr_bank_name((enum pcr_bank)bank_of(in.pcrSelections[0].hash)));
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(rc, "reading PCRs", err);
-	if (digests->count == 0)
+	if (digests.count == 0)
 		return err_set(err, ERR_TPM, "pcr-bank", "PCR bank %s of the TPM is not active",
 			       pcr_bank_name((enum pcr_bank)bank_of(in.pcrSelections[0].hash)));
-	return take_values(out, digests, values, left, err);
+	return take_values(&out, &digests, values, left, err);
 }
 
 /* The wanted PCRs of each bank, all of one moment. values has PCR_BANKS elements. */
@@ -255,9 +284,10 @@ static int extend_digests(struct tpm *t, unsigned int pcr, uint32_t active, cons
 			return -1;
 		digests.count++;
 	}
-	if (active & BY_HAND)
-		return pcr_extend_by_hand(t, pcr, &digests, err);
-	rc = TPM_CALL(t, Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &digests));
+	if (active & BY_HAND || !t->esys)
+		rc = TPM_CALL(t, by_hand_extend(t, pcr, &digests));
+	else
+		rc = TPM_CALL(t, Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &digests));
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "extending a PCR", err);
 }
 
@@ -268,7 +298,10 @@ static int extend_short(struct tpm *t, unsigned int pcr, const void *event, size
 	TSS2_RC rc;
 
 	memcpy(e.buffer, event, len);
-	rc = TPM_CALL(t, Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &e, &digests));
+	if (!t->esys)
+		rc = TPM_CALL(t, by_hand_event(t, pcr, &e));
+	else
+		rc = TPM_CALL(t, Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, session_auth(t, SESSION_AUTH), ESYS_TR_NONE, ESYS_TR_NONE, &e, &digests));
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(rc, "extending a PCR by an event", err);
 }
 

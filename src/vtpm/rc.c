@@ -2,12 +2,13 @@
 #include "vtpm/rc.h"
 
 #include <string.h>
-#include <tss2/tss2_rc.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #include "base/cleanup.h"
 #include "vtpm/tpm_impl.h"
 
+#define HINT_LIBRARY                                                                                                  \
+	"an image holds it when one of its volumes has a sealed secret, or when [vtpm] names srk-name or a binding: make the image again"
 #define HINT_BETWEEN "somebody between this system and its TPM alters the traffic, or the TPM was exchanged or reset under us"
 
 static const struct tpm_rc_meaning meanings[] = {
@@ -54,6 +55,7 @@ static const struct tpm_rc_meaning rsp_meaning = { 0, "tpm-session", "the answer
 static const struct tpm_rc_meaning malformed_meaning = { 0, "tpm-session", "the answer is malformed", HINT_BETWEEN };
 static const struct tpm_rc_meaning io_meaning = { 0, "tpm-io", "the connection to the TPM broke", NULL };
 static const struct tpm_rc_meaning silent_meaning = { 0, "tpm-io", "the TPM does not answer", NULL };
+static const struct tpm_rc_meaning absent_meaning = { 0, "tpm-library", "libtss2 cannot be loaded", HINT_LIBRARY };
 static const struct tpm_rc_meaning dead_meaning = { 0, "tpm-io", "the connection was given up after an earlier failure", NULL };
 static const struct tpm_rc_meaning other_meaning = { 0, "tpm-rc", "unexpected answer", NULL };
 
@@ -115,6 +117,8 @@ const struct tpm_rc_meaning *tpm_rc_meaning(uint32_t rc, bool auth)
 		return is_auth(tpm_rc_base(rc)) && (!auth || blamed_session(rc) > 1) ? &hmac_meaning : find(tpm_rc_base(rc));
 	if (rc == TPM_RC_NO_ANSWER)
 		return &silent_meaning;
+	if (rc == TPM_RC_NO_LIBRARY)
+		return &absent_meaning;
 	if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
 		return &dead_meaning; /* ESYS takes no command after an answer that it could not verify */
 	if (layer == TSS2_TCTI_RC_LAYER)
@@ -133,7 +137,11 @@ const struct tpm_rc_meaning *tpm_rc_meaning(uint32_t rc, bool auth)
 int tpm_rc_err(uint32_t rc, bool auth, const char *what, struct err **err)
 {
 	const struct tpm_rc_meaning *m = tpm_rc_meaning(rc, auth);
+	const char *words = tss2_rc_text(rc);
 
-	err_set(err, ERR_TPM, m->id, "%s: %s (0x%x, %s)", what, m->text, rc, Tss2_RC_Decode(rc));
+	if (m == &absent_meaning)
+		err_set(err, ERR_TPM, m->id, "%s: %s: %s", what, m->text, tss2_missing());
+	else
+		err_set(err, ERR_TPM, m->id, "%s: %s (0x%x%s%s)", what, m->text, rc, words ? ", " : "", words ? words : "");
 	return m->hint ? err_hint(err, "%s", m->hint), -1 : -1;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "vtpm/pcr_by_hand.h"
 #include "vtpm/session.h"
 #include "vtpm/tpm_impl.h"
 
@@ -32,7 +33,7 @@ bool tpm_again(struct tpm *t, struct tpm_retry *r, TSS2_RC rc)
 	if (tpm_rc_is(rc, TPM2_RC_INITIALIZE) && r->tries == 0) {
 		/* The firmware starts a TPM up and the kernel repeats it; where neither did, nobody measured anything either. */
 		r->tries++;
-		rc = Esys_Startup(t->esys, TPM2_SU_CLEAR);
+		rc = t->esys ? Esys_Startup(t->esys, TPM2_SU_CLEAR) : by_hand_startup(t);
 		return rc == TSS2_RC_SUCCESS || tpm_rc_is(rc, TPM2_RC_INITIALIZE);
 	}
 	if (!tpm_rc_busy(rc) || r->tries >= (tpm_rc_full(rc) ? FULL_TRIES : BUSY_TRIES))
@@ -62,9 +63,11 @@ int tpm_open(const struct tpm_access *access, int root_fd, struct deadline d, st
 	t->watch = tpm_watch_new(t);
 	if (!t->watch)
 		return err_nomem(err);
-	rc = Esys_Initialize(&t->esys, t->watch, NULL);
-	if (rc != TSS2_RC_SUCCESS)
-		return tpm_fail(rc, access->name, err);
+	if (!tss2_missing()) {
+		rc = Esys_Initialize(&t->esys, t->watch, NULL);
+		if (rc != TSS2_RC_SUCCESS)
+			return tpm_fail(rc, access->name, err);
+	}
 	/* No command is sent here: the first one that somebody needs tells whether the TPM answers, and starts it up if it must. */
 	*ret = TAKE_PTR(t);
 	return 0;

@@ -3,17 +3,15 @@
 #ifndef CRYPTATTEST_VTPM_TPM_IMPL_H
 #define CRYPTATTEST_VTPM_TPM_IMPL_H
 
-#include <tss2/tss2_esys.h>
-#include <tss2/tss2_mu.h>
-
 #include "base/cleanup.h"
 #include "vtpm/rc.h"
 #include "vtpm/tpm.h"
+#include "vtpm/tss2.h"
 
 struct tpm {
 	const struct tpm_access *access;
 	TSS2_TCTI_CONTEXT *tcti, *watch; /* the transport; what ESYS sees of it (tcti_watch.c) */
-	ESYS_CONTEXT *esys;
+	ESYS_CONTEXT *esys; /* NULL: libtss2 is not there, and PCRs are all that can be had (pcr_by_hand.h) */
 	unsigned int commands; /* sent so far */
 	struct deadline deadline;
 	/* After session_trust() (session.h): the primary whose Name we were told, and the HMAC session salted to it. Else ESYS_TR_NONE. */
@@ -73,7 +71,8 @@ TSS2_TCTI_CONTEXT *tpm_watch_new(struct tpm *t);
 /* What ESYS allocates. */
 static inline void tpm_esys_freep(void *p)
 {
-	Esys_Free(*(void **)p);
+	if (*(void **)p)
+		Esys_Free(*(void **)p);
 	*(void **)p = NULL;
 }
 #define _cleanup_esys_ __attribute__((cleanup(tpm_esys_freep)))

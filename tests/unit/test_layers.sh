@@ -32,7 +32,7 @@ kbsd: base crypto wire push evidence verify
 # HEADER: the folders or files that may include it.
 libraries='
 openssl/: crypto verify kbsd http/tls.c push/tls.c
-curl/: http/http_impl.h
+curl/: http/http_impl.h http/curl_load.c
 libcryptsetup.h: luks
 libdevmapper.h: luks
 tss2/: vtpm

@@ -65,6 +65,13 @@ resolves()
 		printf '%s\n' "$libraries" | grep -q 'libcryptsetup.so.12 => /' && ! printf '%s\n' "$libraries" | grep -q 'not found' &&
 		find "$TREE/tmp/unpacked/" -name libgcc_s.so.1 | grep -q .
 }
+# What it loads by name, and the libraries of that.
+has_library()
+{
+	library=$(find "$TREE/tmp/unpacked/" -name "$1" | head -n 1) && [ -n "$library" ] &&
+		! LC_ALL=C chroot "$TREE/tmp/unpacked" /lib64/ld-linux-x86-64.so.2 --list "${library#"$TREE/tmp/unpacked"}" 2>&1 | grep 'not found'
+}
+lacks_library() { ! find "$TREE/tmp/unpacked/" -name "$1" | grep -q .; }
 runs() { chroot "$TREE/tmp/unpacked" /usr/sbin/cryptattest config --check >/dev/null 2>&1; }
 
 dracut_images()
@@ -96,6 +103,8 @@ dracut_images_good()
 	statement "has dm-crypt" has_driver dm-crypt
 	statement "has the file system of the sealed file's partition" has_driver vfat
 	statement "has every library" resolves
+	statement "has libtss2, which unseals" has_library libtss2-esys.so.0
+	statement "has no libcurl, which nothing needs" lacks_library 'libcurl*'
 	statement "and the program runs in it" runs
 	sleep 1
 	statement "a second image" build second --reproducible --omit 'qemu-net ifcfg'
@@ -116,6 +125,7 @@ dracut_images_good()
 	unpack kbs
 	statement "asks for the network" grep -rqs neednet "$TREE/tmp/unpacked/etc/cmdline.d"
 	statement "has every library" resolves
+	statement "has libcurl, which asks the broker" has_library libcurl.so.4
 	statement "and the program runs in it" runs
 	statement "has the driver of the network card" has_driver virtio_net
 

@@ -69,6 +69,13 @@ resolves()
 	libraries=$(LC_ALL=C chroot "$image" /lib64/ld-linux-x86-64.so.2 --list /usr/sbin/cryptattest 2>&1) &&
 		printf '%s\n' "$libraries" | grep -q 'libcryptsetup.so.12 => /' && ! printf '%s\n' "$libraries" | grep -q 'not found'
 }
+# What it loads by name, and the libraries of that.
+has_library()
+{
+	file=$(find "$image/" -name "$1" | head -n 1) && [ -n "$file" ] &&
+		! LC_ALL=C chroot "$image" /lib64/ld-linux-x86-64.so.2 --list "${file#"$image"}" 2>&1 | grep 'not found'
+}
+lacks_library() { ! find "$image/" -name "$1" | grep -q .; }
 runs() { chroot "$image" /usr/sbin/cryptattest config --check >/dev/null 2>&1; }
 
 # build NAME [VARIABLE=VALUE...]: the whole image, as update-initramfs would make it, to VM_WORK/NAME; on a machine of that name.
@@ -102,6 +109,8 @@ crypttab "$line luks,initramfs,keyscript=/usr/lib/cryptattest/refuse"
 statement "a sound configuration builds" hook 6.12
 statement "the program is there" holds /sbin/cryptattest
 statement "with every library it needs" resolves
+statement "with libcurl and its libraries, which it loads to ask a broker" has_library libcurl.so.4
+statement "without libtss2, which no volume needs" lacks_library 'libtss2*'
 statement "with libgcc_s, which ldd does not show" sh -c "find '$image' -name 'libgcc_s.so.1' | grep -q ."
 statement "with its configuration" holds /etc/cryptattest/cryptattest.conf
 statement "with the CA file that the configuration names" holds /etc/cryptattest/broker-ca.pem
@@ -143,7 +152,7 @@ mv "$VM_ROOT/tmp/cryptattest" "$VM_ROOT/usr/sbin/"
 
 # --- pieces that are missing, each with its message
 library=$(chroot "$VM_ROOT" ldd /usr/sbin/cryptattest | sed -n 's/.*=> \(.*libjansson.*\) (.*/\1/p')
-for file in "$library" "$(chroot "$VM_ROOT" sh -c 'ls /usr/lib/*/libgcc_s.so.1')"; do
+for file in "$library" "$(chroot "$VM_ROOT" sh -c 'ls /usr/lib/*/libgcc_s.so.1')" "$(chroot "$VM_ROOT" sh -c 'ls /usr/lib/*/libcurl.so.4')"; do
 	mv "$VM_ROOT/$file" "$VM_ROOT/tmp/"
 	statement "without ${file##*/} the build fails" fails 6.12
 	name=${file##*/}
@@ -212,6 +221,10 @@ statement "... and says what makes it" says 'root.sealed does not exist.*enroll'
 echo '{}' >"$etc/root.sealed"
 statement "... and is put into the image when it is" hook 6.12
 statement "... where it is looked for" holds /etc/cryptattest/root.sealed
+for library in libtss2-esys.so.0 libtss2-mu.so.0 libtss2-rc.so.0; do
+	statement "... and $library, which unseals" has_library $library
+done
+statement "... without libcurl, which nothing needs" lacks_library 'libcurl*'
 statement "... without file systems for it" sh -c "! find '$image' -name 'vfat.ko*' | grep -q ."
 kernel_of aes_generic aesni-intel dm-crypt xts
 statement "... not with a kernel that has no driver for a TPM" fails 0
@@ -220,6 +233,11 @@ rm "$etc/root.sealed"
 config "$agent$vtpm${root}mode = kbs-or-vtpm\nsealed = /etc/cryptattest/root.sealed\n"
 statement "with kbs-or-vtpm it is a warning: the broker can open the volume" hook 6.12
 statement "... and is given" says 'does not exist yet'
+statement "... the image holds libcurl" has_library libcurl.so.4
+statement "... and libtss2" has_library libtss2-esys.so.0
+config "$agent$root[vtpm]\nsrk-name = 000b$(printf '%064d' 7)\n"
+statement "a TPM whose name is known is capped in a session" hook 6.12
+statement "... for which the image holds libtss2" has_library libtss2-esys.so.0
 mv "$etc/signer.pem" "$VM_ROOT/tmp/"
 statement "a signer's key that is not there fails the build" fails 6.12
 statement "... and says so" says 'signer.pem'
