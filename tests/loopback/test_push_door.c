@@ -5,7 +5,10 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,11 +246,84 @@ static void test_waiting_for_another(void **state)
 	served(c, conn);
 }
 
+/* A certificate of the operator's key, of just so many bytes. */
+static X509 *certificate_of(EVP_PKEY *key, int bytes)
+{
+	for (int filler = bytes - 300;; filler++) {
+		X509 *x = X509_new();
+		ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+		uint8_t *zeros = calloc(1, (size_t)filler);
+		X509_EXTENSION *ext;
+		int len;
+
+		assert_true(x && value && zeros && ASN1_OCTET_STRING_set(value, zeros, filler));
+		ext = X509_EXTENSION_create_by_NID(NULL, NID_netscape_comment, 0, value);
+		assert_true(X509_set_version(x, X509_VERSION_3) && X509_set_pubkey(x, key) && X509_add_ext(x, ext, -1) &&
+			    ASN1_TIME_set_string(X509_getm_notBefore(x), "20000101000000Z") &&
+			    ASN1_TIME_set_string(X509_getm_notAfter(x), "20990101000000Z"));
+		X509_EXTENSION_free(ext);
+		ASN1_OCTET_STRING_free(value);
+		free(zeros);
+		/* A signature has up to two bytes less now and then. */
+		for (int try = 0; try < 40; try++) {
+			assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+			len = i2d_X509(x, NULL);
+			if (len == bytes)
+				return x;
+		}
+		X509_free(x);
+		assert_true(filler < bytes);
+	}
+}
+
+/* Who has the key, and a certificate message of so many bytes: is he let in? */
+static bool let_in(int message)
+{
+	BIO *mem = BIO_new_mem_buf(secret_cdata(lab.key), (int)secret_len(lab.key));
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(mem, NULL, NULL, NULL);
+	X509 *cert = certificate_of(key, message - 9); /* around it: a context, two lengths, no extensions */
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	_cleanup_buf_ struct buf hello = BUF_INIT(PUSH_HELLO), framed = BUF_INIT(PUSH_HELLO + 4);
+	static const uint8_t nonce[PUSH_NONCE] = { 9 };
+	struct push_packet p;
+	int fd = connect_from(1);
+	bool in;
+
+	push_hello_put(nonce, &hello);
+	buf_put_u32be(&framed, (uint32_t)hello.len);
+	buf_append(&framed, hello.data, hello.len);
+	assert_true(SSL_use_certificate(ssl, cert) == 1 && SSL_use_PrivateKey(ssl, key) == 1 && SSL_set_fd(ssl, fd) == 1);
+	assert_int_equal(SSL_connect(ssl), 1); /* as far as the client knows */
+	SSL_write(ssl, framed.data, (int)framed.len);
+	assert_ok(push_next(lab.machine, deadline_in_ms(2000), &p, &_err));
+	in = p.type == PACKET_HELLO;
+	if (in)
+		assert_ok(push_answer(lab.machine, p.conn, true, "no", 2, &_err));
+	else
+		assert_string_equal(p.id, "push-closed");
+	push_packet_clear(&p);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	BIO_free(mem);
+	close(fd);
+	return in;
+}
+
+static void test_certificate_size(void **state)
+{
+	signal(SIGPIPE, SIG_IGN);
+	assert_true(let_in(4096));
+	assert_false(let_in(4097));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_silent_neighbours), T(test_one_address), T(test_full), T(test_greedy), T(test_those_who_were_in_the_way), T(test_time), T(test_waiting_for_another),
+		T(test_silent_neighbours), T(test_one_address), T(test_full), T(test_greedy), T(test_those_who_were_in_the_way), T(test_certificate_size), T(test_time), T(test_waiting_for_another),
 	};
 
 	return cmocka_run_group_tests_name("push_door", tests, NULL, NULL);
