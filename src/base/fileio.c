@@ -54,6 +54,20 @@ int file_read(int dirfd, const char *path, size_t max, enum err_class cls, char 
 	return fd_read_all(fd, path, max, cls, ret, ret_len, err);
 }
 
+int file_read_regular(int dirfd, const char *path, size_t max, enum err_class cls, char **ret, size_t *ret_len, struct err **err)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return err_set_errno(err, cls, "open", errno, "%s: cannot open", path);
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(err, cls, "open", errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, cls, "open", "%s: not a regular file", path);
+	return fd_read_all(fd, path, max, cls, ret, ret_len, err);
+}
+
 int fd_pread_exact(int fd, void *out, size_t n, uint64_t off, struct err **err)
 {
 	uint8_t *p = out;

@@ -13,6 +13,8 @@
 /* Reads all of dirfd/path ("-" is not special). NUL-terminated, *ret_len excludes it. A file over max is an
  * error, never cut. cls is the class of every failure; errno is kept in the error. */
 int file_read(int dirfd, const char *path, size_t max, enum err_class cls, char **ret, size_t *ret_len, struct err **err);
+/* The same, of a regular file: nothing else is waited for. For a directory that somebody else fills. */
+int file_read_regular(int dirfd, const char *path, size_t max, enum err_class cls, char **ret, size_t *ret_len, struct err **err);
 int fd_read_all(int fd, const char *name, size_t max, enum err_class cls, char **ret, size_t *ret_len, struct err **err);
 /* pread exactly n bytes. */
 int fd_pread_exact(int fd, void *out, size_t n, uint64_t off, struct err **err); /* ERR_DEVICE */

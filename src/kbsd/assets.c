@@ -93,7 +93,7 @@ static int load_ca(struct assets *a, struct err **err)
 		if (file_read(AT_FDCWD, a->paths.ca, CA_FILE_MAX, ERR_CONFIG, &text, &len, err) < 0)
 			return -1;
 	} else if (statedir_has(a->dir, FILE_CA)) {
-		if (file_read(a->dir->fd, FILE_CA, CA_FILE_MAX, ERR_CONFIG, &text, &len, err) < 0)
+		if (file_read_regular(a->dir->fd, FILE_CA, CA_FILE_MAX, ERR_CONFIG, &text, &len, err) < 0)
 			return -1;
 	} else {
 		text = NULL;

@@ -87,16 +87,11 @@ static int set(void *ctx, const char *name, const char *value, struct err **err)
 
 static int rule_for(const char *path, const char *resource, const char *dir, struct verify_options *o, struct err **err)
 {
-	_cleanup_certs_ struct statedir_certs certs = { 0 };
-	int r;
+	_cleanup_certs_ struct statedir_certs certs = { .dir = dir };
 
-	if (statedir_find_certs(dir, &certs, err) < 0)
-		return -1;
-	o->ca = o->ca ? o->ca : certs.ca;
-	o->store = o->store ? o->store : certs.store;
-	r = from_evidence(path, resource, o, err);
-	o->ca = o->store = NULL;
-	return r;
+	o->find = statedir_find_certs;
+	o->find_ctx = &certs;
+	return from_evidence(path, resource, o, err);
 }
 
 int cmd_policy(int n, char **args)

@@ -132,7 +132,7 @@ static int load_from_dir(struct material *m, const struct push_options *o, const
 		return -1;
 	if (!m->policy && load_policy(m, d.fd, FILE_POLICY, err) < 0)
 		return -1;
-	if (!m->ca && statedir_has(&d, FILE_CA) && file_read(d.fd, FILE_CA, FILE_MAX, ERR_CONFIG, &m->ca, &m->ca_len, err) < 0)
+	if (!m->ca && statedir_has(&d, FILE_CA) && file_read_regular(d.fd, FILE_CA, FILE_MAX, ERR_CONFIG, &m->ca, &m->ca_len, err) < 0)
 		return -1;
 	if (!m->store_dir && statedir_has(&d, DIR_STORE)) {
 		m->store_dir = text_printf("%s/" DIR_STORE, o->dir);

@@ -38,7 +38,6 @@ int cmd_verify(int n, char **args)
 	struct verify_options o = { 0 };
 	_cleanup_certs_ struct statedir_certs certs = { 0 };
 	struct option_def defs[16] = { 0 };
-	const char *dir = NULL;
 	_cleanup_buf_ struct buf note = BUF_INIT(256 * 1024);
 	_cleanup_free_ char *json = NULL;
 	struct err *e = NULL;
@@ -50,17 +49,15 @@ int cmd_verify(int n, char **args)
 		defs[d++] = (struct option_def){ t->name, OPTION_CALL, &o, t->metavar, t->help, .call = set };
 	defs[d++] = (struct option_def){ "collateral", OPTION_CALL, &o, "DIR", "not supported in this release",
 					 .call = no_collateral };
-	defs[d++] = (struct option_def){ "dir", OPTION_STRING, &dir, "DIR", "ca.pem and kds-store of this server (" STATEDIR_DEFAULT ", if any)" };
+	defs[d++] = (struct option_def){ "dir", OPTION_STRING, &certs.dir, "DIR", "ca.pem and kds-store of this server (" STATEDIR_DEFAULT ", if any)" };
 	if (options_parse(defs, n, args, 0, 0, NULL, &help, &e) < 0)
 		return verb_fail(e);
 	if (help) {
 		options_help(stdout, "verify --tee snp|tdx --evidence FILE [OPTIONS]", help_text, defs);
 		return EXIT_DONE;
 	}
-	if (statedir_find_certs(dir, &certs, &e) < 0)
-		return verb_fail(e);
-	o.ca = o.ca ? o.ca : certs.ca;
-	o.store = o.store ? o.store : certs.store;
+	o.find = statedir_find_certs;
+	o.find_ctx = &certs;
 	if (verify_options_run(&o, &json, &code, &note, &e) < 0)
 		return verb_fail(e);
 	if (buf_cstr(&note))

@@ -134,14 +134,22 @@ static int add_path(const struct statedir *d, const char *name, char **ret, stru
 	return *ret ? 0 : err_nomem(err);
 }
 
-int statedir_find_certs(const char *dir, struct statedir_certs *ret, struct err **err)
+int statedir_find_certs(void *ctx, const char **ret_ca, const char **ret_store, struct err **err)
 {
+	struct statedir_certs *c = ctx;
+
 	_cleanup_statedir_ struct statedir d = STATEDIR_INIT;
 	_cleanup_err_ struct err *why = NULL;
 
-	if (statedir_open(dir ? dir : STATEDIR_DEFAULT, &d, &why) < 0)
-		return !dir && err_errno(why) ? 0 : err_propagate(err, TAKE_PTR(why));
-	return add_path(&d, FILE_CA, &ret->ca, err) < 0 || add_path(&d, DIR_STORE, &ret->store, err) < 0 ? -1 : 0;
+	if (statedir_open(c->dir ? c->dir : STATEDIR_DEFAULT, &d, &why) < 0)
+		return !c->dir && err_errno(why) ? 0 : err_propagate(err, TAKE_PTR(why));
+	if (!statedir_has(&d, FILE_CA) && !statedir_has(&d, DIR_STORE))
+		return 0;
+	if (statedir_become_owner(&d, false, err) < 0 || add_path(&d, FILE_CA, &c->ca, err) < 0 || add_path(&d, DIR_STORE, &c->store, err) < 0)
+		return -1;
+	*ret_ca = c->ca;
+	*ret_store = c->store;
+	return 0;
 }
 
 void statedir_certs_clear(struct statedir_certs *c)

@@ -53,10 +53,12 @@ bool statedir_has(const struct statedir *d, const char *name);
 
 /* The certificates that the owner of the machines downloaded into the directory; NULL: there are none of that kind. */
 struct statedir_certs {
+	const char *dir;  /* NULL: the usual one, of which an absent or unreadable one is none; a given one must be there */
 	char *ca, *store; /* paths */
 };
-/* dir NULL: the usual one, of which an absent or unreadable one is none; a given one must be there. Changes no identity. ERR_CONFIG. */
-int statedir_find_certs(const char *dir, struct statedir_certs *ret, struct err **err);
+/* ctx: struct statedir_certs. For verify_options.find: where there are any, root becomes the directory's owner, whose files they are.
+ * ERR_CONFIG. */
+int statedir_find_certs(void *ctx, const char **ret_ca, const char **ret_store, struct err **err);
 void statedir_certs_clear(struct statedir_certs *c);
 #define _cleanup_certs_ __attribute__((cleanup(statedir_certs_clear)))
 

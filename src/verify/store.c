@@ -47,7 +47,7 @@ static int read_one(const char *dir, const char *name, struct cert_pool *out, st
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
 		return err_set(err, ERR_CONFIG, "store", "%s: path too long", dir);
-	if (file_read(AT_FDCWD, path, CERT_BUNDLE_MAX, ERR_CONFIG, &data, &len, &e) < 0) {
+	if (file_read_regular(AT_FDCWD, path, CERT_BUNDLE_MAX, ERR_CONFIG, &data, &len, &e) < 0) {
 		if (err_errno(e) == ENOENT || err_errno(e) == ENOTDIR)
 			return 0;
 		return err_propagate(err, TAKE_PTR(e));

@@ -154,10 +154,26 @@ static void refuse(struct verdict *v, const char *id, const char *why)
 	snprintf(v->reason, sizeof(v->reason), "%s", why);
 }
 
+static int find_rest(const struct verify_options *o, const char **ca_file, const char **store, char **ca, size_t *ca_len, struct err **err)
+{
+	const char *found_ca = NULL, *found_store = NULL;
+
+	if (!o->find || (o->ca && o->store))
+		return 0;
+	if (o->find(o->find_ctx, &found_ca, &found_store, err) < 0)
+		return -1;
+	if (!o->ca && found_ca && file_read_regular(AT_FDCWD, found_ca, VERIFY_CERT_FILE_MAX, ERR_CONFIG, ca, ca_len, err) < 0)
+		return -1;
+	*ca_file = o->ca ? o->ca : found_ca;
+	*store = o->store ? o->store : found_store;
+	return 0;
+}
+
 int verify_options_judge(const struct verify_options *o, const struct evidence *ev, struct verdict *ret, struct err **err)
 {
 	__attribute__((cleanup(anchors_cleanup))) struct trust_anchors *anchors = NULL;
 	_cleanup_free_ char *vek = NULL, *ca = NULL;
+	const char *ca_file = o->ca, *store = o->store;
 	size_t vek_len = 0, ca_len = 0;
 
 	if (load_anchors(o, &anchors, err) < 0)
@@ -168,6 +184,8 @@ int verify_options_judge(const struct verify_options *o, const struct evidence *
 		return -1;
 	if (o->ca && read_named("ca", o->ca, VERIFY_CERT_FILE_MAX, &ca, &ca_len, err) < 0)
 		return -1;
+	if (find_rest(o, &ca_file, &store, &ca, &ca_len, err) < 0)
+		return -1;
 	const struct verify_input in = {
 		.evidence = ev,
 		.anchors = anchors,
@@ -176,8 +194,8 @@ int verify_options_judge(const struct verify_options *o, const struct evidence *
 		.ca = ca,
 		.ca_len = ca_len,
 		.vek_file = o->vek,
-		.ca_file = o->ca,
-		.store_dir = o->store,
+		.ca_file = ca_file,
+		.store_dir = store,
 		.report_data = o->has_report_data ? o->report_data : NULL,
 		.at = o->has_at ? o->at : (int64_t)time(NULL),
 	};

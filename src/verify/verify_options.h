@@ -24,6 +24,12 @@ struct verify_options {
 	bool has_report_data, has_at;
 	uint8_t report_data[TEE_REPORT_DATA];
 	int64_t at;
+	/*
+	 * May be NULL. Where ca or store are missing, asked once after every file that the options name was read: what a server's own
+	 * directory has. It may become that directory's owner, so whoever calls is not the same afterwards. The paths are the context's.
+	 */
+	int (*find)(void *ctx, const char **ret_ca, const char **ret_store, struct err **err);
+	void *find_ctx;
 };
 
 /* For option tables and --help: name without dashes, what follows it, one line. Ends with a NULL name. */

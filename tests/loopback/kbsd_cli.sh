@@ -193,7 +193,36 @@ code 2 "policy check --dir" "$kbs" policy check "$dir/policy.conf" --dir "$dir"
 echo junk >"$dir/ca.pem"
 code 2 "a bad ca.pem" "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir"
 has err "/ca.pem" "is named"
-rm -r "$dir/ca.pem" "$dir/kds-store"
+# What the server's user put there, read by root: as that user, without what is no plain file, and after what root's own words name.
+code_of() { # EXPECTED WHAT PATTERN: for both verbs
+	code "$1" "verify: $2" timeout 10 "$kbs" verify --evidence snp.bin --test-root "$roots" --dir "$dir"
+	has "$([ "$1" = 0 ] && echo out || echo err)" "$3" "says so"
+	code "$1" "policy from-evidence: $2" timeout 10 "$kbs" policy from-evidence snp.bin --test-root "$roots" --dir "$dir"
+}
+mv "$dir/kds-store/vcek/$hwid/vcek.der" vcek.der
+rm "$dir/ca.pem"
+mkfifo "$dir/ca.pem"
+chown --reference "$dir" "$dir/ca.pem"
+code_of 2 "a FIFO in the place of ca.pem" "/ca.pem: not a regular file"
+rm "$dir/ca.pem"
+mkfifo "$dir/kds-store/vcek/$hwid/vcek.der"
+chown --reference "$dir" "$dir/kds-store/vcek/$hwid/vcek.der"
+code_of 2 "a FIFO in kds-store" "vcek.der: not a regular file"
+rm "$dir/kds-store/vcek/$hwid/vcek.der"
+cp vcek.der "$dir/kds-store/vcek/$hwid/vcek.der"
+chown --reference "$dir" "$dir/kds-store/vcek/$hwid/vcek.der"
+cp "$roots" private-roots.pem
+chmod 0600 private-roots.pem snp.bin chain.pem
+if [ "$(id -u)" = 0 ]; then
+	ln -s "$top/chain.pem" "$dir/ca.pem"
+	code_of 2 "a link to what only root may read" "/ca.pem: cannot open.*denied"
+	rm "$dir/ca.pem"
+fi
+code 0 "verify: what the command line names is read as whoever calls" "$kbs" verify --evidence snp.bin --test-root private-roots.pem --ca chain.pem --dir "$dir"
+code 0 "policy from-evidence: the same" "$kbs" policy from-evidence snp.bin --test-root private-roots.pem --ca chain.pem --dir "$dir"
+hasnot err "NOT VERIFIED" "it verified"
+chmod 0644 snp.bin chain.pem
+rm -r "$dir/kds-store"
 
 # --- policy
 code 0 "policy from-evidence" "$kbs" policy from-evidence snp.json --resource default/vm/root
