@@ -66,7 +66,7 @@ int cmd_key(struct cli *cli)
 {
 	char name[64];
 	char *names[] = { name, NULL };
-	struct unlock_options opt = { .names = cli->opts.n_args ? cli->opts.args : names, .key = true, .boot = cli->opts.boot };
+	struct unlock_options opt = { .names = cli->opts.n_args ? cli->opts.args : names, .key = true, .boot = cli->opts.boot, .peer = cli->opts.peer };
 	struct err *err = NULL;
 
 	if (cli->opts.peer == (cli->opts.n_args > 0)) {

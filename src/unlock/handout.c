@@ -142,6 +142,8 @@ int handout_check(struct run *run, struct job *job, struct err **err)
 		err_set(err, ERR_CAP, "capped", "the boot phase is over: secrets of the initrd phase are not given out any more");
 		return err_hint(err, "`cryptattest recover %s` opens it by hand", job->conf->name);
 	}
+	if (run->opt->peer && handout_peer_header(STDOUT_FILENO, job->conf->name, err) < 0)
+		return -1;
 	return check_copy(run, job, err);
 }
 

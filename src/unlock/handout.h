@@ -15,7 +15,7 @@
 void handout_prepare(struct run *run, struct job *job);
 /* `key`: before anything is asked for. ERR_CONFIG "key-terminal" (stdout is no pipe or socket), "key-several" (a sealed secret and more
  * than one initrd volume: the cap would come too early for the others); ERR_INTEGRITY "key-header" (no copy, or not the header that the
- * disk has now); ERR_CAP "capped" (an initrd volume after the boot phase). */
+ * disk has now, or with --peer one that is not read by who asks); ERR_CAP "capped" (an initrd volume after the boot phase). */
 int handout_check(struct run *run, struct job *job, struct err **err);
 /* `key`: closes the door where a sealed secret was used, then writes the passphrase to stdout, nothing else. */
 void handout_give(struct run *run, struct job *job);
@@ -25,5 +25,10 @@ void handout_give(struct run *run, struct job *job);
 int handout_peer_name(const char *path, size_t len, char out[static 64], struct err **err);
 /* The same for the socket on fd; its peer must be root (or the user that we run as). */
 int handout_peer(int fd, char out[static 64], struct err **err);
+/* Does a program with this command line (/proc/PID/cmdline: each argument ends with NUL) read our copy of the volume's header? It does when it
+ * is `systemd-cryptsetup attach VOLUME DEVICE KEY OPTIONS`, and the options of crypttab name the copy. Pure. */
+bool handout_reads_copy(const char *cmdline, size_t len, const char *volume);
+/* The same for the peer of the socket on fd. ERR_INTEGRITY "key-header". */
+int handout_peer_header(int fd, const char *volume, struct err **err);
 
 #endif

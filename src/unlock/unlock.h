@@ -33,6 +33,7 @@ struct unlock_options {
 	bool boot;		      /* waits of the phase, on-failure, deadline that acts by itself */
 	bool prepare;		      /* audit, leave the header copies, no more (handout.h) */
 	bool key;		      /* the passphrase to stdout instead of a mapping; exactly one name */
+	bool peer;		      /* key: stdout is a socket of systemd-cryptsetup */
 	const struct secret *recover; /* by hand: this passphrase instead of any source; exactly one name */
 	bool push;		      /* by hand: an operator's document instead of any source; exactly one name */
 };
