@@ -92,6 +92,19 @@ static void check_refusing_line(const char *file, unsigned int number, const str
 			   number, l->name, l->key);
 }
 
+/* In an initramfs with systemd: without a key file it looks for one by the volume's name, and there our module puts the socket. */
+static bool is_looked_up(const struct line *l)
+{
+	static const char word[] = "x-initrd.attach";
+
+	if (l->key && !text_eq(l->key, "none") && !text_eq(l->key, "-"))
+		return false;
+	for (const char *p = l->options; p && *p; p += strcspn(p, ","), p += *p == ',')
+		if (strcspn(p, ",") == strlen(word) && strncmp(p, word, strlen(word)) == 0)
+			return true;
+	return false;
+}
+
 /* opener = crypttab (C12): the audited header, and a passphrase from us alone. */
 static void check_opener_line(const char *file, unsigned int number, const struct line *l, struct buf *problems, bool *failed)
 {
@@ -108,9 +121,9 @@ static void check_opener_line(const char *file, unsigned int number, const struc
 				     "options\n",
 			   file, number, l->name, wanted);
 	/* Without a keyscript the key field is systemd's socket. */
-	if (keyscript ? !text_eq(keyscript, KEY_KEYSCRIPT) : !l->key || !text_eq(l->key, KEY_SOCKET))
+	if (keyscript ? !text_eq(keyscript, KEY_KEYSCRIPT) : !(l->key && text_eq(l->key, KEY_SOCKET)) && !is_looked_up(l))
 		buf_printf(problems, "%s:%u: \"%s\" gets its passphrase from somebody else; to do: keyscript=%s (initramfs-tools), or %s in the third "
-				     "field (systemd)\n",
+				     "field (systemd; with x-initrd.attach it may be \"none\")\n",
 			   file, number, l->name, KEY_KEYSCRIPT, KEY_SOCKET);
 }
 

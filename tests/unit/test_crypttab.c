@@ -71,11 +71,47 @@ static void test_bad(void **state)
 	refuses("other a none luks\ndata UUID=x none luks", "tab:2: \"data\"");
 }
 
+#define HEADER "header=/run/cryptattest/header/root"
+
+/* The audited header, and a passphrase from us: by the keyscript, by the socket's path, or by systemd's lookup in an initramfs. */
+static void test_opener(void **state)
+{
+	static const char *const good[] = {
+		"root UUID=x none luks,initramfs," HEADER ",keyscript=" KEY_KEYSCRIPT,
+		"root UUID=x " KEY_SOCKET " " HEADER ",tries=1",
+		"root UUID=x none " HEADER ",tries=1,x-initrd.attach",
+		"root UUID=x - x-initrd.attach," HEADER,
+		"other UUID=x none luks",
+		"data UUID=x none keyscript=" REFUSE_KEYSCRIPT, /* not of the initramfs: ours alone */
+	};
+	static const struct {
+		const char *line, *part;
+	} bad[] = {
+		{ "root UUID=x none x-initrd.attach", "would be opened by the header on the disk" },
+		{ "root UUID=x " KEY_SOCKET " tries=1,header=/dev/vdb", "would be opened by the header on the disk" },
+		{ "root UUID=x none " HEADER, "gets its passphrase from somebody else" },
+		{ "root UUID=x none " HEADER ",x-initrd.attach2", "gets its passphrase from somebody else" },
+		{ "root UUID=x /etc/key " HEADER ",x-initrd.attach", "gets its passphrase from somebody else" },
+		{ "root UUID=x none " HEADER ",x-initrd.attach,keyscript=/bin/true", "gets its passphrase from somebody else" },
+		{ "data UUID=x " KEY_SOCKET " header=/run/cryptattest/header/data", "is opened by cryptattest" },
+	};
+
+	config.opener = OPENER_CRYPTTAB;
+	data.phase = PHASE_SYSTEM;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		accepts(good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		refuses(bad[i].line, bad[i].part);
+	config.opener = OPENER_CRYPTATTEST;
+	data.phase = PHASE_INITRD;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_opener),
 	};
 
 	return cmocka_run_group_tests_name("crypttab", tests, NULL, NULL);

@@ -135,6 +135,13 @@ statement "a crypttab line without the keyscript fails the build" fails 6.12
 statement "... and says what is wrong" says 'keyscript'
 crypttab "$line luks,initramfs,keyscript=/lib/cryptsetup/scripts/decrypt_keyctl"
 statement "a crypttab line with another keyscript fails the build" fails 6.12
+config "$agent$root" && sed -i 's/^on-failure.*/&\nopener = crypttab/' "$VM_ROOT/etc/cryptattest/cryptattest.conf"
+crypttab "$line header=/run/cryptattest/header/root,tries=1,x-initrd.attach"
+statement "a crypttab line for systemd fails the build" fails 6.12
+statement "... and says so" says 'no keyscript=/usr/lib/cryptattest/key'
+crypttab "$line luks,initramfs,header=/run/cryptattest/header/root,keyscript=/usr/lib/cryptattest/key"
+statement "the keyscript that asks us builds" hook 6.12
+config "$agent$root"
 crypttab "other UUID=11111111-2222-4333-8444-555555555599 none luks"
 statement "lines of other volumes are nobody's business" hook 6.12
 
