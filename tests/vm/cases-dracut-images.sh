@@ -47,6 +47,8 @@ fails()
 }
 
 config() { printf '%b\n' "$1" >"$TREE/etc/cryptattest/cryptattest.conf"; }
+# crypttab NAME=OPTIONS...: lines without a key file.
+crypttab() { printf '%s\n' "$@" | sed 's|\([^=]*\)=|\1 /dev/vda none |' >"$TREE/etc/crypttab"; }
 # The modules of the image; a file that is unpacked in $TREE/tmp/unpacked.
 modules() { chroot "$TREE" lsinitrd -m "/tmp/$1" | grep -Eqx -- "$2"; }
 holds() { [ -e "$TREE/tmp/unpacked/$1" ] || [ -L "$TREE/tmp/unpacked/$1" ]; }
@@ -129,6 +131,16 @@ dracut_images_good()
 	statement "and the program runs in it" runs
 	statement "has the driver of the network card" has_driver virtio_net
 
+	config "${agent}opener = crypttab\n$kbs${root}secret = main:default/test/root"
+	crypttab root=x-initrd.attach,header=/run/cryptattest/header/root other=x-initrd.attach root=luks
+	statement "an image for systemd-cryptsetup" build socket --add systemd
+	unpack socket
+	statement "has the socket where a key is looked for" \
+		grep -qx 'Symlinks=/run/cryptsetup-keys.d/root.key' "$TREE/tmp/unpacked/etc/systemd/system/cryptattest-key.socket.d/50-cryptattest.conf"
+	statement "has our line of crypttab that is for it, and no other" \
+		[ "$(cat "$TREE/tmp/unpacked/etc/crypttab")" = "root /dev/vda none x-initrd.attach,header=/run/cryptattest/header/root" ]
+	rm "$TREE/etc/crypttab"
+
 	config "$agent$kbs${root}secret = main:default/test/root\nphase = system"
 	statement "an image for no volume" build other
 	statement "is left alone" not modules other cryptattest
@@ -156,6 +168,9 @@ dracut_images_none()
 	statement "no image: a kernel without dm-crypt" fails 'kernel 1.0-none has no dm_crypt' --kver 1.0-none
 	rm -r "$TREE/usr/lib/modules/1.0-none"
 	config "${agent}opener = crypttab\n$kbs${root}secret = main:default/test/root"
+	crypttab other=luks root=x-initrd.attach,tries=1
+	statement "no image: a crypttab line without the audited header, with its number" fails '/etc/crypttab:2: .*nobody has checked' --add systemd
+	rm "$TREE/etc/crypttab"
 	statement "no image: a passphrase for systemd-cryptsetup without systemd" fails 'opener = crypttab needs systemd|depends on .*systemd-cryptsetup' \
 		--omit 'systemd systemd-initrd dracut-systemd systemd-networkd network-manager' --add network-legacy
 }

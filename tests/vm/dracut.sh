@@ -83,6 +83,11 @@ vm_dracut_named()
 	systemd | ng-systemd) set -- test "$1" --add 'systemd systemd-networkd' ;;
 	socket-vtpm) set -- crypttab-vtpm "$1" --add 'systemd systemd-networkd' ;;
 	socket) set -- crypttab "$1" --add 'systemd systemd-networkd' ;;
+	socket-crypttab)
+		printf 'other UUID=%s none luks\nroot UUID=%s /run/cryptattest/key.sock header=/run/cryptattest/header/root,tries=1,x-initrd.attach\n' \
+			"$VM_UUID_DATA" "$VM_UUID_ROOT" >"$VM_DRACUT/etc/crypttab"
+		set -- crypttab "$1" --add 'systemd systemd-networkd'
+		;;
 	nm | ng-nm) set -- test "$1" --omit 'systemd-networkd network-legacy' --add 'systemd network-manager' ;;
 	legacy) set -- test "$1" --omit 'systemd-networkd network-manager' --add 'systemd network-legacy' ;;
 	plain | ng-plain) set -- test "$1" --omit "$vm_plain network-manager" --add network-legacy ;;
@@ -98,6 +103,7 @@ vm_dracut_named()
 	# With dracut the network comes up beside the program, whose patience with the broker counts from its own start.
 	sed 's/^fallback-after.*/fallback-after = 40s/' "$vm_conf" >"$VM_WORK/dracut.conf"
 	vm_dracut_image "$VM_WORK/dracut.conf" "$vm_image" "$@" || { tail -n 20 "$VM_WORK/$vm_image.log" >&2; vm_fail "dracut failed"; }
+	rm -f "$VM_DRACUT/etc/crypttab" # one case's
 }
 
 # What the named cases need: images of Debian 12, then, with other trees, those with LVM and those of Debian 13.
@@ -142,6 +148,7 @@ vm_dracut_once()
 	case $vm_case in
 	*-late | *-ipv6 | *-bond | *-vlan) vm_case=${vm_case%-*} ;; # cases-net.sh: another network, the same image
 	*-recover | *-recover-cvm) vm_case=${vm_case%-recover*} ;; # cases-hand.sh
+	*-lookup) vm_case=${vm_case%-lookup} ;; # another command line
 	esac
 	[ -e "$VM_WORK/initrd-dracut-$vm_case" ] || vm_dracut_named "$vm_case"
 }
@@ -166,4 +173,7 @@ vm_prepare_systemd_root()
 	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$vm_top/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
 	vm_disk "$VM_WORK/systemd.img" "$VM_UUID_ROOT" "$VM_WORK/root.key" "$vm_top" 400
 	vm_kbs_resource "$VM_WORK/kbs-main" default/test/systemd "$VM_WORK/systemd.img" root "$VM_WORK/root.key" || vm_fail "no document for systemd.img"
+	# A disk that is not there at first.
+	vm_disk "$VM_WORK/later.img" "$VM_UUID_LATER" "$VM_WORK/data.key" "$VM_WORK/data" 32
+	vm_kbs_resource "$VM_WORK/kbs-main" default/test/later "$VM_WORK/later.img" later "$VM_WORK/data.key" || vm_fail "no document for later.img"
 }

@@ -38,8 +38,8 @@ row_way()
 {
 	row_way=mapped row_source=$(row_volumes | awk '$2 == "open" && $3 != "" { print $3; exit }')
 	if grep -q ': header audited, its copy' "$CASE_DIR/console.txt"; then
-		case $VM_COMMAND_LINE in
-		*rd.luks.key=*.sock*) row_way=socket ;;
+		case $(row_fact environment) in
+		dracut*) row_way=socket ;;
 		*) row_way=keyscript ;;
 		esac
 		row_handed=$(sed -n 's/.*passphrase handed out, from \([a-z+]*\).*/\1/p' "$CASE_DIR/console.txt" | head -n 1)
