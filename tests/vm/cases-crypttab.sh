@@ -54,7 +54,7 @@ case_dracut_socket()
 journal_of_initramfs()
 {
 	cat >"$CASE_DIR/late.sh" <<-'EOF'
-	journal=$(cat /run/log/journal/*/system.journal | tr -c '[:print:]' '\n')
+	journal=$(cat /run/log/journal/*/* | tr -c '[:print:]' '\n')
 	echo "late: mapped by systemd-cryptsetup: $(echo "$journal" | grep -c 'MESSAGE=Set cipher aes, mode xts-plain64')"
 	echo "late: asked the socket: $(echo "$journal" | grep -c '^_SYSTEMD_UNIT=cryptattest-key@')"
 	echo "late: left of the socket: $(ls -d /run/cryptattest/key.sock /run/cryptsetup-keys.d/* 2>/dev/null | wc -l)"
