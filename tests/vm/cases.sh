@@ -346,14 +346,40 @@ case_packaged()
 	cp "$CASE_DIR/console.txt" "$VM_LOGS/packaged-console.txt"
 }
 
-# The root in the initramfs, the data volume by our units in the running system: a handshake each.
+# The root in the initramfs, the data volume by our units in the running system, and another one when its disk is plugged in: a handshake each.
 case_data_volume()
 {
-	title "$1" "phase = system: data volume opened after switch-root and mounted" || return 0
+	title "$1" "phase = system: opened after switch-root and mounted; a disk plugged in later is opened by udev" || return 0
 	tee snp
 	with_config data-volume.conf
 	machine 6.12 initrd -- init=/sbin/init systemd.journald.forward_to_console=0
-	server "$(rule snp default/test/systemd; rule snp default/test/data)"
+	server "$(rule snp default/test/systemd; rule snp default/test/data; rule snp default/test/later)"
+	with_monitor
+	VM_QEMU="$VM_QEMU -device pcie-root-port,id=spare,chassis=1,slot=1 -drive file=$VM_WORK/later.img,if=none,id=later,format=raw,snapshot=on"
+	cat >"$CASE_DIR/late.sh" <<-'EOF'
+	unit=cryptattest@later.service
+	state() { echo "later: $1: $(systemctl show -P ActiveState $unit), mapped: $(ls /dev/mapper | grep -cx later)"; }
+	state 'no disk'
+	echo 'later: plug it in'
+	tries=600
+	until systemctl -q is-active $unit || [ $tries = 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+	state 'plugged in'
+	echo "later: wanted by $(systemctl show -P WantedBy $unit)"
+	cryptattest status | sed 's/^/later: status: /'
+	systemctl stop $unit
+	state stopped
+	EOF
+	VM_LATE=$CASE_DIR/late.sh
+	{
+		until grep -aq 'later: plug it in' "$CASE_DIR/console.log" 2>/dev/null; do
+			sleep 0.5
+		done
+		monitor "device_add virtio-blk-pci,drive=later,bus=spare"
+	} &
+	VM_PIDS="$! ${VM_PIDS:-}"
 	VM_SECONDS=300
 	launch systemd.img data.img
 	expect_console '^BOOTMARK begin'
@@ -362,8 +388,14 @@ case_data_volume()
 	expect_console '^mount: /dev/mapper/data /srv'
 	expect_opened root kbs
 	expect_opened data kbs
-	expect_server 2 attested
+	expect_console '^later: no disk: inactive, mapped: 0'
+	expect_console '^later: plugged in: active, mapped: 1'
+	expect_console "^later: wanted by .*$(printf %s "$VM_UUID_LATER" | sed 's/-/.x2d/g').device"
+	expect_console '^later: status: .*later.*open'
+	expect_console '^later: stopped: inactive, mapped: 0'
+	expect_server 3 attested
 	expect_server 1 'released default/test/data'
+	expect_server 1 'released default/test/later'
 }
 
 # Those of one kind are in files of their own, which add to the list.

@@ -164,10 +164,11 @@ vm_prepare_systemd_root()
 	rm -rf "$vm_top/etc/cryptattest" "$vm_top/etc/fstab" "$vm_top/etc/systemd/network" "$vm_top/packages"
 	install -D -m 755 "$VM_SRC/tests/vm/bootmark" "$vm_top/usr/local/sbin/bootmark"
 	install -D -m 644 "$VM_WORK/data-volume.conf" "$vm_top/etc/cryptattest/cryptattest.conf"
+	ln -sf /dev/null "$vm_top/etc/systemd/system/serial-getty@ttyS0.service" # its prompt would be in front of our lines
 	mkdir -p "$vm_top/srv" "$vm_top/etc/systemd/network" "$vm_top/etc/systemd/system/multi-user.target.wants"
 	printf '[Match]\nName=e*\n[Network]\nDHCP=ipv4\n' >"$vm_top/etc/systemd/network/80-test.network"
 	printf '/dev/mapper/data /srv ext4 ro,_netdev,nofail 0 0\n' >"$vm_top/etc/fstab"
-	printf '[Unit]\nAfter=remote-fs.target\n[Service]\nType=oneshot\nExecStart=/usr/local/sbin/bootmark\nStandardOutput=file:/dev/console\n' \
+	printf '[Unit]\nAfter=remote-fs.target srv.mount\n[Service]\nType=oneshot\nExecStart=/usr/local/sbin/bootmark\nStandardOutput=file:/dev/console\n' \
 		>"$vm_top/etc/systemd/system/bootmark.service"
 	ln -sf ../bootmark.service "$vm_top/etc/systemd/system/multi-user.target.wants/bootmark.service"
 	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$vm_top/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"

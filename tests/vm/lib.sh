@@ -16,6 +16,7 @@ vm_fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 # LUKS UUIDs of the guests' volumes, and the UUID of every file system in them.
 VM_UUID_ROOT=11111111-2222-4333-8444-555555555501
 VM_UUID_DATA=11111111-2222-4333-8444-555555555502
+VM_UUID_LATER=11111111-2222-4333-8444-555555555503
 VM_UUID_FILES=11111111-2222-4333-8444-555555555510
 
 VM_NET_SERVER=10.0.2.100:8443	# where a guest finds the key broker; it reaches nothing else

@@ -105,6 +105,7 @@ vm_prepare_configs()
 		cat "$VM_WORK/kbs-main.client"
 		printf '[volume root]\ndevice = UUID=%s\nsecret = main:default/test/systemd\n' "$VM_UUID_ROOT"
 		printf '[volume data]\ndevice = UUID=%s\nsecret = main:default/test/data\nphase = system\n' "$VM_UUID_DATA"
+		printf '[volume later]\ndevice = UUID=%s\nsecret = main:default/test/later\nphase = system\nrequired = no\nwait = 1s\n' "$VM_UUID_LATER"
 	} >"$VM_WORK/data-volume.conf"
 	sed 's/^secret/sekret/' "$VM_WORK/test.conf" >"$VM_WORK/broken.conf"
 	{
