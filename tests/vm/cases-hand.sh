@@ -13,14 +13,16 @@ recover_with()
 	done
 }
 
+# The prompt of a shell in an initramfs. The kernel may have added something to that line.
+SHELL_PROMPT='^[a-z:/]*# '
+
 # opened_with_passphrase: somebody types it, wrongly at first.
 opened_with_passphrase()
 {
-	rm -f "$CASE_DIR/dialog"
-	says '# $' 'printf wrong | cryptattest recover root; echo "code: $?"'
-	says '# $' 'cryptattest recover root; echo "code: $?"'
-	says 'Passphrase for root: $' 'correct horse battery staple'
-	says '# $' exit
+	says "$SHELL_PROMPT" 'printf wrong | cryptattest recover root; echo "code: $?"'
+	says "$SHELL_PROMPT" 'cryptattest recover root; echo "code: $?"'
+	says 'Passphrase for root: ' 'correct horse battery staple'
+	says "$SHELL_PROMPT" exit
 }
 
 expect_recovered()

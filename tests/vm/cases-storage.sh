@@ -207,7 +207,7 @@ recover_config()
 	sed -e 's/^on-failure.*/on-failure = shell/' -e '/^header-id/d' -e '/^keyslot/d' "$VM_WORK/short-deadline.conf" >"$VM_WORK/recover-$name.conf"
 	cp "$VM_WORK/root.img" "$CASE_DIR/recover.img"
 	printf 'correct horse battery staple' >"$CASE_DIR/passphrase"
-	cryptsetup luksAddKey --batch-mode --pbkdf argon2id --pbkdf-memory 65536 --pbkdf-parallel 1 --pbkdf-force-iterations 4 \
+	cryptsetup luksAddKey --batch-mode --pbkdf argon2id --pbkdf-memory 16384 --pbkdf-parallel 1 --pbkdf-force-iterations 4 \
 		--key-file "$VM_WORK/root.key" "$CASE_DIR/recover.img" "$CASE_DIR/passphrase" || fail "no key slot for people"
 	VM_DISKS_KEPT=$CASE_DIR/recover.img VM_DIALOG=$CASE_DIR/dialog VM_SECONDS=240
 }
