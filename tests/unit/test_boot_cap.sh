@@ -120,4 +120,10 @@ for profile in bare-metal cvm; do
 done
 runs dracut/unlock.sh 0 cvm continue
 check "dracut/unlock.sh: the TPM's driver is there before it is asked" eval "sed '/^unlock\$/,\$d' '$tmp/log' | grep -q '^modprobe .*tpm_crb'"
+# A link that is unplugged, or that vlan= names and nobody has, costs no other link its address. Shells end over a number that is none.
+for shell in sh "busybox sh"; do
+	command -v "${shell%% *}" >/dev/null || continue
+	$shell -c "ca_dir=$tmp; . '$tmp/network'; ca_up no-such-link || echo went on" >"$tmp/out" 2>&1
+	check "network, $shell: a link that is not there" eval 'grep -qx "went on" "$tmp/out" && [ "$(grep -c . "$tmp/out")" = 1 ]'
+done
 echo "1..$n"
