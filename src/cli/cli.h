@@ -92,6 +92,8 @@ void cli_help(FILE *out);
 /* Prints `error [id]; to do: hint` and returns the exit code. Frees err. */
 int cli_fail(struct err *err);
 int cli_need_config(struct cli *cli, struct err **err);
+/* keysrc_read_passphrase() by --key-file, for verbs that need no configuration: it is read all the same before a console is asked. */
+int cli_read_passphrase(struct cli *cli, const char *what, struct secret **ret, struct err **err);
 struct unlock_env cli_env(const struct cli *cli);
 /* Prints text and a newline; EXIT_INTERNAL when stdout is full or closed. */
 int cli_put(const char *text);

@@ -162,7 +162,7 @@ static int make_document(struct cli *cli, struct secret_document *doc, struct er
 		return -1;
 	if (device_find(cli->root_fd, cli->opts.args[0], true, &dev, err) < 0)
 		return -1;
-	rc = keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, err);
+	rc = cli_read_passphrase(cli, cli->opts.args[0], &pass, err);
 	if (rc == 0)
 		rc = luks_document_make(&dev, &policy, cli->opts.name, pass, keyslot, doc, err);
 	device_close(&dev);

@@ -86,7 +86,7 @@ static int new_pin(const char *name, struct secret **ret, struct err **err)
 	if (!prompt || !repeat)
 		return err_nomem(err);
 	if (keysrc_ask(prompt, &once, err) < 0 || keysrc_ask(repeat, &again, err) < 0)
-		return err_hint(err, "or name a file: --pin-file");
+		return err && text_eq(err_id(*err), "prompt") ? err_hint(err, "or name a file: --pin-file") : -1;
 	if (!secret_equal(once, again))
 		return wrong(err, "the two are not the same", NULL);
 	*ret = TAKE_PTR(once);

@@ -82,11 +82,6 @@ int cmd_key(struct cli *cli)
 	return run(cli, &opt);
 }
 
-static bool from_terminal(const struct cli *cli)
-{
-	return (!cli->opts.key_file || text_eq(cli->opts.key_file, "-")) && isatty(STDIN_FILENO);
-}
-
 int cmd_recover(struct cli *cli)
 {
 	struct unlock_options opt = { .names = cli->opts.args };
@@ -106,8 +101,6 @@ int cmd_recover(struct cli *cli)
 	opt.push = cli->opts.push;
 	if (opt.push)
 		return run(cli, &opt);
-	if (cli->config->profile == PROFILE_CVM && from_terminal(cli) && keysrc_refuse_console(cli->opts.args[0], &err) < 0)
-		return cli_fail(err);
 	if (keysrc_read_passphrase(cli->opts.key_file, cli->opts.args[0], &pass, &err) < 0)
 		return cli_fail(err);
 	opt.recover = pass;

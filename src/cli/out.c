@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "keysrc/keysrc.h"
 #include "unlock/exitcode.h"
 
 int cli_fail(struct err *err)
@@ -39,10 +42,25 @@ int cli_need_config(struct cli *cli, struct err **err)
 {
 	if (cli->config)
 		return 0;
-	return config_load(&(struct config_options){ .root_fd = cli->root_fd,
+	if (config_load(&(struct config_options){ .root_fd = cli->root_fd,
 						     .path = cli->opts.config,
 						     .allow_http = cli->platform->allow_http },
-			   &cli->config, err);
+			   &cli->config, err) < 0)
+		return -1;
+	/* A computer without any configuration is the desk of somebody who prepares a volume, and no confidential VM of ours. */
+	keysrc_trust_console(cli->config->profile != PROFILE_CVM || !cli->config->files);
+	return 0;
+}
+
+int cli_read_passphrase(struct cli *cli, const char *what, struct secret **ret, struct err **err)
+{
+	const char *key_file = cli->opts.key_file;
+	_cleanup_err_ struct err *unread = NULL;
+
+	/* With one that cannot be read nothing is asked on a console. */
+	if ((!key_file || text_eq(key_file, "-")) && isatty(STDIN_FILENO))
+		cli_need_config(cli, &unread);
+	return keysrc_read_passphrase(key_file, what, ret, err);
 }
 
 struct unlock_env cli_env(const struct cli *cli)

@@ -123,6 +123,7 @@ struct config_section; /* provenance, config/parse.h */
 
 struct config {
 	enum config_profile profile;
+	unsigned int files;   /* that it was read from; 0: this computer has none, and all is default */
 	uint64_t deadline_ms; /* 0 = never */
 	enum config_on_failure on_failure;
 	enum config_init_data init_data;

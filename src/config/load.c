@@ -286,6 +286,7 @@ int config_load(const struct config_options *options, struct config **ret, struc
 		return err_nomem(err);
 	if (load_all(&l, options, err) < 0 || config_validate(c, options->allow_http, err) < 0 || load_named_files(&l, err) < 0)
 		return -1;
+	c->files = l.file_no;
 	*ret = TAKE_PTR(c);
 	return 0;
 }

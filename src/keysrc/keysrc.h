@@ -27,10 +27,14 @@ struct kbs_session *keysrc_kbs_session(struct key_source *src); /* NULL when it 
 int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err);
 /* The terminal, echo off. Refuses when stdin is not a terminal. */
 int keysrc_prompt_new(struct key_source **ret, struct err **err);
-/* One line from the terminal with echo off, after "PROMPT: ". ERR_CONFIG "prompt" without a terminal. */
+/* One line from the terminal with echo off, after "PROMPT: ". ERR_CONFIG "prompt" without a terminal, and as keysrc_refuse_console(). */
 int keysrc_ask(const char *prompt, struct secret **ret, struct err **err);
-/* D5: on a confidential VM nothing is typed on a console, which the host reads; a pseudo terminal (ssh) is none. what: the volume.
- * ERR_CONFIG "prompt-on-console". 0 where there is no terminal to ask on. */
+/*
+ * D5: on a confidential VM nothing is typed on a console, which the host reads; a pseudo terminal (ssh) is none. Until it is said that this
+ * machine's console is its owner's, nothing is asked on one: who asks need not think of it (cli_need_config() says it).
+ */
+void keysrc_trust_console(bool trusted);
+/* For who would rather know before other work. ERR_CONFIG "prompt-on-console". 0 where there is no terminal to ask on. */
 int keysrc_refuse_console(const char *what, struct err **err);
 void keysrc_free(struct key_source *src);
 /* Passphrase on stdin or from a key file, for `recover` and `document`: stdin loses one final newline, files lose nothing. */

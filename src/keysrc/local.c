@@ -145,17 +145,25 @@ static int open_terminal(void)
 	return tty < 0 && isatty(STDIN_FILENO) ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : tty;
 }
 
+static bool console_trusted; /* a property of the machine */
+
+void keysrc_trust_console(bool trusted)
+{
+	console_trusted = trusted;
+}
+
 int keysrc_refuse_console(const char *what, struct err **err)
 {
 	_cleanup_close_ int tty = open_terminal(), proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	unsigned int dev = 0;
 
 	/* The device below /dev/tty and /dev/console; in the kernel's encoding. */
-	if (tty < 0 || (ioctl(tty, TIOCGDEV, &dev) == 0 && console_is_pty(dev) && !console_above(proc, getpid())))
+	if (console_trusted || tty < 0 || (ioctl(tty, TIOCGDEV, &dev) == 0 && console_is_pty(dev) && !console_above(proc, getpid())))
 		return 0;
 	err_set(err, ERR_CONFIG, "prompt-on-console", "%s: nothing is asked on this terminal: it is a console, and that of a confidential VM is the host's",
 		what);
-	return err_hint(err, "log in by ssh, or use --push, --key-file or a pipe from a channel that you trust; a physical machine has profile = bare-metal");
+	return err_hint(err, "log in by ssh, or give it in a file (--key-file, --pin-file) or by a pipe, from a channel that you trust; recover takes --push as well; a "
+			     "physical machine has profile = bare-metal");
 }
 
 /* One line from the terminal with echo off; the terminal is restored on every path, signals included. */
@@ -167,6 +175,8 @@ int keysrc_ask(const char *prompt, struct secret **ret, struct err **err)
 	struct termios old, quiet;
 	int rc;
 
+	if (keysrc_refuse_console(prompt, err) < 0)
+		return -1;
 	if (tty < 0 || tcgetattr(tty, &old) < 0)
 		return err_set_errno(err, ERR_CONFIG, "prompt", errno, "no terminal to ask on");
 	if (secret_new(4096, &s, err) < 0)

@@ -301,7 +301,7 @@ static void acquire_local(struct run *run, const char *name)
 		end_for_all(run, name, "secret", 0, UNTIL_DEADLINE, err);
 		return;
 	}
-	if (prompt && run->env->config->profile == PROFILE_CVM && keysrc_refuse_console("secret = prompt", &err) < 0)
+	if (prompt && keysrc_refuse_console("secret = prompt", &err) < 0)
 		rc = -1;
 	else
 		rc = prompt ? keysrc_prompt_new(&src, &err) : keysrc_file_new(run->env->root_fd, &src, &err);
