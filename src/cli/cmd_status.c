@@ -65,6 +65,9 @@ static void print_cap(const struct state *st)
 {
 	if (text_eq(st->cap, "unproven"))
 		printf("cap: a TPM was told to cap, but nothing showed that it is this machine's: set srk-name in [vtpm], or cap = required\n");
+	if (text_eq(st->cap, "absent"))
+		printf("cap: the TPM that the configuration counts on was not there to be capped: cryptattest cap, now that it may be; cap = required "
+		       "makes that an error\n");
 	if (st->cap_event && !st->cap_outcome)
 		printf("cap: the outcome was not measured, the run was killed before it: cryptattest cap\n");
 	else if (text_eq(st->cap_outcome, "unknown"))

@@ -32,7 +32,7 @@ struct state {
 	char *boot_id;
 	char *result; /* "running|ok|failed" */
 	int exit_code;
-	char *cap; /* "pending|none|done|unproven|failed|off"; unproven: nothing showed that the TPM which was capped is this machine's */
+	char *cap; /* "pending|none|absent|done|unproven|failed|off"; absent: none, where the configuration counts on a TPM; unproven: nothing showed that the TPM which was capped is this machine's */
 	/* The event that the last cap of this boot measures, noted before that; and the word of the second one, once that is in the register too:
 	 * "unknown" when the register has moved on since, NULL as long as it is missing. */
 	char *cap_event, *cap_outcome;

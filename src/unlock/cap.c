@@ -13,7 +13,7 @@
 
 static int no_register(const struct unlock_env *env, struct cap *c, struct err **err)
 {
-	c->state = "none";
+	c->state = machine_tpm_proof_due(env->config) ? "absent" : "none";
 	if (env->config->cap != CAP_REQUIRED)
 		return 0;
 	err_set(err, ERR_CAP, "cap-no-register", "cap = required, but no run-time register is usable on this machine");
@@ -59,6 +59,14 @@ static void note_event(const struct unlock_env *env, struct state *st, struct bu
 		log_warning("status record: %s", err_message(e));
 }
 
+/* Hidden by the host, or without its driver: it may come back, with a register that nobody has closed. */
+static void warn_absent(const struct unlock_env *env, const struct registers *r)
+{
+	if (!r->has_pcr && machine_tpm_proof_due(env->config))
+		log_warning("cap: the configuration counts on a TPM, and none is there to be capped: should it show up later in this boot, what is sealed "
+			    "to it can be unsealed then; cap = required makes that an error");
+}
+
 static const char *closed_state(const struct unlock_env *env, const struct cap *c, const struct state *st, bool unproven)
 {
 	/* It was this boot's right TPM then, and its register has moved now. */
@@ -77,6 +85,7 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct state 
 	if (env->config->cap != CAP_OFF) {
 		if (registers_read(env, m, &c.registers, &unproven, err) < 0)
 			return -1;
+		warn_absent(env, &c.registers);
 		if (!registers_any(&c.registers) ? no_register(env, &c, err) < 0 : cap_event(v, n, &event, err) < 0)
 			return -1;
 	}

@@ -18,7 +18,7 @@ struct cap_volume {
 
 struct cap {
 	struct registers registers;
-	const char *state; /* "none", "done", "unproven", "off": what the record says */
+	const char *state; /* "none", "absent", "done", "unproven", "off": what the record says */
 	bool now;	   /* this call capped a register */
 	bool pcr, rtmr;	   /* those that the outcome goes to: capped by this call, or by one that was killed before its outcome */
 };

@@ -111,7 +111,7 @@ static void sources(struct buf *b, const struct state *st)
 void metrics_text(const struct state *st, const struct timeline *t, const bool *next_boot_ok, struct buf *out)
 {
 	static const char *const results[] = { "running", "ok", "failed", NULL };
-	static const char *const caps[] = { "pending", "none", "done", "unproven", "failed", "off", NULL };
+	static const char *const caps[] = { "pending", "none", "absent", "done", "unproven", "failed", "off", NULL };
 
 	static const char *const outcomes[] = { "kbs", "vtpm", "kbs+vtpm", "recover", "none", "unknown", "missing", NULL };
 

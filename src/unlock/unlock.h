@@ -55,7 +55,7 @@ struct evidence;
 int unlock_check_init_data(const struct unlock_env *env, const struct evidence *ev, bool *ret_used, struct err **err);
 
 int unlock_lock_volume(const struct unlock_env *env, const char *name, bool *ret_closed, struct err **err);
-/* The `cap` verb: takes the lock, caps what has not moved, keeps the record. Idempotent. *ret_state becomes what the record says: "none",
+/* The `cap` verb: takes the lock, caps what has not moved, keeps the record. Idempotent. *ret_state becomes what the record says: "none", "absent",
  * "done", "off"; *ret_now: this call did it. ERR_CAP. */
 int unlock_cap(const struct unlock_env *env, const char **ret_state, bool *ret_now, struct err **err);
 

@@ -4,6 +4,36 @@
 # steps leaves nothing public, and the boot script's cap closes the register.
 . "$TOP_SRCDIR/tests/loopback/vtpm.sh"
 
+# --- a TPM that is hidden during the boot phase, and shown later
+meets reachable
+config hidden kbs-or-vtpm
+boot
+mv root/dev/tpm-swtpm away
+run hidden unlock root
+check "no TPM to cap: the boot goes on, and says what that means" eval \
+	'[ $code = 0 ] && is_open kbs && grep -q "warning: cap: the configuration counts on a TPM, and none is there" err && grep -q "\"cap\":\"absent\"" $record'
+"$agent" status >out 2>err
+check "status says so" eval 'grep -q ", cap: absent$" out && grep -q "^cap: the TPM that the configuration counts on was not there" out'
+"$agent" status --metrics >out 2>err
+check "and status --metrics" eval 'grep -qx "cryptattest_cap{state=\"absent\"} 1" out && grep -qx "cryptattest_cap{state=\"none\"} 0" out'
+run hidden cap
+check "and cap" eval '[ $code = 0 ] && grep -q "none: the TPM that the configuration counts on is not there" err out'
+mv away root/dev/tpm-swtpm
+run hidden cap
+check "once it is there, cap closes it" eval '[ $code = 0 ] && ! zero sha256:15 && grep -q "\"cap\":\"done\"" $record'
+boot
+mv root/dev/tpm-swtpm away
+config none kbs
+run none unlock root
+check "a machine that counts on none has none" eval '[ $code = 0 ] && ! grep -q "counts on a TPM" err && grep -q "\"cap\":\"none\"" $record'
+config hidden kbs-or-vtpm
+sed -i 's/^deadline/cap = required\n&/' root/etc/hidden.conf
+rm -rf root/run root/mapper
+mkdir root/run root/mapper
+run hidden unlock root
+check "cap = required: an error" eval '[ $code = 12 ] && nothing_open && grep -qF "[cap-no-register]" err'
+mv away root/dev/tpm-swtpm
+
 # --- the cap
 boot
 run vtpm unlock root
