@@ -22,9 +22,9 @@ recover_boot()
 # boot runs that went on without its root (on-failure = continue).
 recovered_in_both()
 {
-	image=$1
+	recover_image=$1
 	shift
-	recover_boot shell "$image" shell "$@"
+	recover_boot shell "$recover_image" shell "$@"
 	opened_with_passphrase
 	launch
 	expect_console 'starting a shell on the console'
@@ -35,7 +35,7 @@ recovered_in_both()
 	expect_recovered
 
 	by_hand
-	recover_boot emergency "$image" continue "$@"
+	recover_boot emergency "$recover_image" continue "$@"
 	says 'Press Enter for maintenance' '' # no password of root's is in the image
 	opened_with_passphrase
 	launch
