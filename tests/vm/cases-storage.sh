@@ -5,7 +5,8 @@
 
 . "$VM_SRC/tests/vm/disk.sh" # vm_encrypt
 
-VM_CASES_FULL="$VM_CASES_FULL lvm-foreign-group integrity-volume modules-dep recover-shell recover-shell-cvm"
+VM_CASES_FULL="$VM_CASES_FULL lvm-foreign-group integrity-volume modules-dep recover-shell recover-shell-cvm garbled-root
+	dracut-systemd-garbled-root dracut-plain-garbled-root"
 
 # --- LVM on a volume ------------------------------------------------------------------------------------------------------------
 
@@ -253,4 +254,44 @@ case_recover_shell_cvm()
 	expect_no_console 'Passphrase for root'
 	expect_root
 	expect_opened root recover
+}
+
+# --- a file system that cannot be mounted ---------------------------------------------------------------------------------------------
+
+# ends_when_garbled IMAGE WORD...: the host garbles the superblock, which without integrity tags nobody notices before the mount. Debian's scripts and
+# dracut would offer a shell then, on the host's console and with the volume open, unless the command line happens to have panic=.
+ends_when_garbled()
+{
+	image=$1
+	shift
+	tee snp
+	cp --sparse=always "$VM_WORK/root.img" "$CASE_DIR/garbled.img"
+	head -c 4096 /dev/urandom | dd of="$CASE_DIR/garbled.img" bs=4096 seek=4096 conv=notrunc status=none # the data begin at 16 MiB
+	machine 6.12 "$image" -- "$@"
+	VM_COMMAND_LINE=$(echo "$VM_COMMAND_LINE" | sed 's/ panic=5//')
+	server "$(rule snp default/test/root)"
+	VM_DISKS_KEPT=$CASE_DIR/garbled.img VM_SECONDS=300
+	launch
+	expect_server 1 'released default/test/root'
+	expect_no_root
+	expect_console 'cryptattest: the boot has failed'
+	expect_console 'reboot: Power down'
+}
+
+case_garbled_root()
+{
+	title "$1" "opened, but its file system is garbled: no shell with an open volume, machine off" || return 0
+	ends_when_garbled initrd-6.12
+}
+
+case_dracut_systemd_garbled_root()
+{
+	title "$1" "dracut with systemd: the same" || return 0
+	ends_when_garbled initrd-dracut-systemd ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root" rd.retry=5
+}
+
+case_dracut_plain_garbled_root()
+{
+	title "$1" "dracut without systemd: the same" || return 0
+	ends_when_garbled initrd-dracut-plain ip=dhcp rd.retry=5
 }

@@ -144,7 +144,7 @@ vm_dracut_once()
 {
 	vm_case=${1#dracut-}
 	vm_case=${vm_case%-refused}
-	vm_case=${vm_case%-foreign-root}
+	vm_case=${vm_case%-foreign-root} vm_case=${vm_case%-garbled-root}
 	case $vm_case in
 	*-late | *-ipv6 | *-bond | *-vlan) vm_case=${vm_case%-*} ;; # cases-net.sh: another network, the same image
 	*-recover | *-recover-cvm) vm_case=${vm_case%-recover*} ;; # cases-hand.sh
