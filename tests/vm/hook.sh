@@ -242,13 +242,14 @@ statement "with kbs-or-vtpm it is a warning: the broker can open the volume" hoo
 statement "... and is given" says 'does not exist yet'
 statement "... the image holds libcurl" has_library libcurl.so.4
 statement "... and libtss2" has_library libtss2-esys.so.0
-config "$agent$root[vtpm]\nsrk-name = 000b$(printf '%064d' 7)\n"
-statement "a TPM whose name is known is capped in a session" hook 6.12
-statement "... for which the image holds libtss2" has_library libtss2-esys.so.0
 mv "$etc/signer.pem" "$VM_ROOT/tmp/"
 statement "a signer's key that is not there fails the build" fails 6.12
 statement "... and says so" says 'signer.pem'
 rm -f "$VM_ROOT/tmp/signer.pem" "$etc/policy.json"
+
+config "$agent$root[vtpm]\nsrk-name = 000b$(printf '%064d' 7)\n"
+statement "a TPM whose name is known is capped in a session" hook 6.12
+statement "... for which the image holds libtss2" has_library libtss2-esys.so.0
 
 config "$agent${root}mode = manual"
 statement "a volume that is opened by hand does not need the program" hook 6.12
