@@ -143,7 +143,7 @@ agent_cpu_row()
 
 agent_memory()
 {
-	row "peak resident memory, parent, $2" "$(calc "$(figure "$WORK/cpu" "$1" rss) / 1024")" 12 MiB
+	row "peak resident memory, parent, $2" "$(calc "$(figure "$WORK/cpu" "$1" rss-parent) / 1024")" 12 MiB
 	row "peak resident memory, transport child, $2" "$(calc "$(figure "$WORK/cpu" "$1" rss-child) / 1024")" 12 MiB
 }
 

@@ -95,25 +95,35 @@ struct phases {
 	size_t n;
 };
 
-static void note_child_memory(struct command *c, unsigned int run, pid_t pid)
+static void note_peak(struct command *c, unsigned int run, const char *name, unsigned long pid)
 {
 	char path[64], line[256];
-	unsigned long child = 0, kib;
+	unsigned long kib;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%lu/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %lu", &kib) == 1)
+			figure_add(c, run, name, (double)kib);
+	if (f)
+		fclose(f);
+}
+
+/* Each process by itself: what wait4() tells is the larger of the two. */
+static void note_memory(struct command *c, unsigned int run, pid_t pid)
+{
+	unsigned long child = 0;
+	char path[64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
 	f = fopen(path, "re");
-	if (!f || fscanf(f, "%lu", &child) != 1)
-		child = 0;
+	if (f && fscanf(f, "%lu", &child) == 1)
+		note_peak(c, run, "rss-child", child);
 	if (f)
 		fclose(f);
-	snprintf(path, sizeof(path), "/proc/%lu/status", child);
-	f = child ? fopen(path, "re") : NULL;
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmHWM: %lu", &kib) == 1)
-			figure_add(c, run, "rss-child", (double)kib);
-	if (f)
-		fclose(f);
+	note_peak(c, run, "rss-parent", (unsigned long)pid);
 }
 
 static void note_event(struct command *c, unsigned int run, struct phases *p, const char *line, pid_t pid)
@@ -149,7 +159,7 @@ static void note_event(struct command *c, unsigned int run, struct phases *p, co
 		figure_add(c, run, "to-open", ms - p->begin);
 	/* The last request of the child is answered; it lives until the end. */
 	if (strcmp(phase, "cap") == 0)
-		note_child_memory(c, run, pid);
+		note_memory(c, run, pid);
 }
 
 static void read_events(struct command *c, unsigned int run, int fd, pid_t pid, double begin)
