@@ -174,6 +174,12 @@ statement "a kernel without xts fails the build" fails 0
 statement "... and says so" says 'kernel 0.0-test has no module xts'
 kernel_of aes_generic aesni-intel dm-crypt xts
 statement "one that has them builds" hook 0
+config "$agent${root}"
+statement "an image for a volume that may have integrity" hook 6.12
+statement "... has dm-integrity" has_module dm-integrity
+config "$agent${root}integrity = none"
+statement "one for a volume that is pinned to none" hook 6.12
+statement "... has not" sh -c "! find '$image' -name 'dm-integrity.ko*' | grep -q ."
 config "$agent${root}integrity = hmac-sha256"
 statement "... but not for a volume with integrity" fails 0
 statement "... and says so" says 'kernel 0.0-test has no module dm_integrity, which .* integrity = hmac-sha256'
