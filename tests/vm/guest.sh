@@ -49,7 +49,8 @@ vm_disks_script()
 # ttyS0 has carriage returns; the firmware and the shell's line editor leave terminal codes.
 vm_plain() { tr -d '\r' | sed -e 's/\x1b\[[=!?0-9;]*[A-Za-z]//g' -e 's/\x1b\][^\x07]*\x07//g' | tr -d '\033'; }
 
-# vm_dialog DIR: types VM_DIALOG. It ends with the guest, whose output it reads so that it does not stall.
+# vm_dialog DIR: types VM_DIALOG, and writes down what the guest says. It ends with the guest. QEMU's own logfile of a socket has every character
+# twice that the socket did not take at once.
 vm_dialog()
 {
 	vm_tries=0
@@ -59,14 +60,20 @@ vm_dialog()
 		sleep 0.2
 	done
 	vm_seen=0
-	while IFS='	' read -r vm_pattern vm_text; do
-		until tail -c "+$((vm_seen + 1))" "$1/console.log" 2>/dev/null | vm_plain | grep -Eq -- "$vm_pattern"; do
-			[ -e "$1/console.sock" ] || return 1
-			sleep 0.3
+	{
+		while IFS='	' read -r vm_pattern vm_text; do
+			until tail -c "+$((vm_seen + 1))" "$1/console.log" 2>/dev/null | vm_plain | grep -Eq -- "$vm_pattern"; do
+				[ -e "$1/console.sock" ] || return 1
+				sleep 0.3
+			done
+			vm_seen=$(stat -c %s "$1/console.log")
+			printf '%s\r' "$vm_text"
+		done <"$VM_DIALOG"
+		# The end of what is typed would be the end of the connection.
+		while [ -e "$1/console.sock" ]; do
+			sleep 0.5
 		done
-		vm_seen=$(stat -c %s "$1/console.log")
-		printf '%s\r' "$vm_text"
-	done <"$VM_DIALOG" | socat - "UNIX-CONNECT:$1/console.sock" >/dev/null 2>&1
+	} | socat - "UNIX-CONNECT:$1/console.sock,retry=50,interval=0.2" >"$1/console.log" 2>/dev/null
 }
 
 # vm_launch DIR: boots what the variables say, the console to DIR/console.log, every Ethernet frame to DIR/net.pcap.
@@ -126,9 +133,10 @@ vm_launch()
 	fi
 	vm_serial="-serial file:$1/console.log"
 	if [ -n "${VM_DIALOG:-}" ]; then
-		vm_serial="-chardev socket,id=console,path=$1/console.sock,server=on,wait=off,logfile=$1/console.log -serial chardev:console"
+		vm_serial="-chardev socket,id=console,path=$1/console.sock,server=on,wait=on -serial chardev:console"
 		rm -f "$1/console.sock" "$1/console.log"
 		vm_dialog "$1" &
+		vm_typist=$!
 	fi
 	vm_forward "$1"
 	vm_network "$1" || return 1
@@ -144,6 +152,7 @@ vm_launch()
 	vm_network_end
 	rm -f "$1/initrd.launched"
 	rm -f "$1/console.sock"
+	[ -z "${VM_DIALOG:-}" ] || wait "$vm_typist"
 	[ -z "$vm_tpm" ] || vm_tpm_stop "$1"
 	vm_plain <"$1/console.log" >"$1/console.txt"
 	return $vm_status

@@ -3,7 +3,7 @@
 # One row per boot, and what no boot may do whatever its case is about: pass its deadline, ask somebody for a passphrase, go on with a volume
 # that we did not open. All of it is read from the guest's console, its time from the kernel's own clock, and from the key broker's log. Sourced.
 
-VM_GRACE_S=5	# behind its deadline the agent acts by itself (src/unlock/guard.c)
+VM_GRACE_S=6	# 5 s behind its deadline the agent acts by itself (src/unlock/guard.c); what is reported then is measured after that
 VM_AROUND_S=45	# what is not the agent's: udev, DHCP before a keyscript, fsck and mount, five seconds to read a reason; under emulation
 
 # vm_facts IMAGE NAME=VALUE...: what rows want to know of an image; a later line wins. vm_append hands them on.
