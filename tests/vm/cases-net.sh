@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # The boots whose network is late, broken or of another kind (tests/vm/net.sh). Sourced by cases.sh.
 
-VM_CASES_FULL="$VM_CASES_FULL two-links dhcp-late no-dhcp net-missing ipv6 ipv6-by-name by-name dns-dead broker-late broker-silent link-late bond vlan
+VM_CASES_FULL="$VM_CASES_FULL two-links dhcp-late no-dhcp net-missing ipv6 ipv6-by-name ipv6-static by-name dns-dead broker-late broker-silent link-late bond vlan
 	clock dracut-systemd-late dracut-systemd-ipv6 dracut-systemd-bond dracut-systemd-vlan dracut-plain-bond"
 
 # seconds EVENT: when the cable saw it first (tests/emul/wire.c), in thousandths.
@@ -157,6 +157,46 @@ case_ipv6_by_name()
 	launch root.img
 	opened_by_broker
 	expect_soon 'guest speaks' 'tcp tried' 8
+}
+
+# Nobody gives out addresses, by advertisement or otherwise.
+case_ipv6_static()
+{
+	title "$1" "IPv6 only, no router advertisements: ends at the deadline, ip=dhcp6 is said to be in vain; then a static ip=[]: opened" || return 0
+	tee snp
+	sed 's/^deadline.*/deadline = 15s/' "$VM_WORK/ipv6.conf" >"$VM_WORK/ipv6-short.conf"
+	VM_NET=ipv6 VM_WIRE="dhcp=0" VM_SECONDS=240 # the cable is our own, which has a clock
+	boot_into without
+	with_config ipv6-short.conf
+	machine 6.12 initrd -- sysctl.net.ipv6.conf.default.accept_ra=0 ip=dhcp6
+	server "$(rule snp default/test/root)"
+	launch root.img
+	expect_no_root
+	expect_exit 5
+	expect_console 'cryptattest: ip=dhcp6: there is no DHCPv6 here'
+	expect_last 'no IPv6 address'
+	expect_connections 0
+	server_stop
+
+	boot_into static
+	cat >"$CASE_DIR/early.sh" <<-'EOF'
+	(
+	until grep -q '^0\{32\} 00 0\{32\} 00 fec0' /proc/net/ipv6_route; do sleep 0.2; done
+	sed -n 's/^\(fec0[0-9a-f]*\) [0-9a-f]* \([0-9a-f]*\) .*/early: address \1 prefix \2/p' /proc/net/if_inet6
+	sed -n 's/^0\{32\} 00 0\{32\} 00 \(fec0[0-9a-f]*\) .*/early: gateway \1/p' /proc/net/ipv6_route
+	) </dev/null >/dev/console 2>&1 &
+	EOF
+	VM_EARLY=$CASE_DIR/early.sh
+	with_config ipv6.conf
+	machine 6.12 initrd -- sysctl.net.ipv6.conf.default.accept_ra=0 'ip=[fec0::15]::[fec0::2]:64:::none'
+	server "$(rule snp default/test/root)"
+	launch root.img
+	opened_by_broker
+	expect_console '^early: address fec00000000000000000000000000015 prefix 40'
+	expect_console '^early: gateway fec00000000000000000000000000002'
+	[ "$(grep -c '^early: address' "$CASE_DIR/console.txt")" = 1 ] || fail "there is another address"
+	# An attempt that began before there was an address, 5 s, and the pause behind it; the address is looked for at its neighbours meanwhile.
+	expect_soon 'guest speaks' 'tcp tried' 15
 }
 
 # The name server that DHCP names is asked for the broker.
