@@ -4,14 +4,21 @@
 
 VM_CASES_FULL="$VM_CASES_FULL push"
 
-# operator POLICY: in the background, until the machine has its secret or VM_SECONDS are over. Reaches the guest's port 8444 through VM_FORWARD.
+# operator POLICY: in the background, until the machine has its secret or VM_SECONDS are over. Reaches the guest's port 8444 through VM_FORWARD. With
+# OPERATOR_AFTER he begins when this stands on the console.
 operator()
 {
 	printf '%s\n' "$1" >"$CASE_DIR/policy-${BOOT:-}.conf"
 	VM_FORWARD=$((20000 + $$ % 10000))
-	"$VM_BUILD/cryptattest-kbs" push --key "$CASE_DIR/operator.key" --policy "$CASE_DIR/policy-${BOOT:-}.conf" --document "$CASE_DIR/root.json" \
-		--resource default/test/root --test-root "$VM_WORK/roots.pem" --wait 100s --timeout 10s "127.0.0.1:$VM_FORWARD" \
-		>"$CASE_DIR/operator-${BOOT:-}.log" 2>&1 </dev/null &
+	rm -f "$CASE_DIR/console.log"
+	(
+		until [ -z "${OPERATOR_AFTER:-}" ] || grep -aq "$OPERATOR_AFTER" "$CASE_DIR/console.log" 2>/dev/null; do
+			sleep 0.5
+		done
+		exec "$VM_BUILD/cryptattest-kbs" push --key "$CASE_DIR/operator.key" --policy "$CASE_DIR/policy-${BOOT:-}.conf" \
+			--document "$CASE_DIR/root.json" --resource default/test/root --test-root "$VM_WORK/roots.pem" --wait 100s --timeout 10s \
+			"127.0.0.1:$VM_FORWARD"
+	) >"$CASE_DIR/operator-${BOOT:-}.log" 2>&1 </dev/null &
 	OPERATOR=$!
 	VM_PIDS="$OPERATOR ${VM_PIDS:-}"
 }

@@ -95,6 +95,10 @@ vm_dracut_named()
 	lvm) set -- lvm "$1" --add 'systemd systemd-networkd lvm' ;;
 	lvm-socket) set -- lvm-crypttab "$1" --add 'systemd systemd-networkd lvm' ;;
 	lvm-plain) set -- lvm "$1" --omit "$vm_plain network-manager" --add 'network-legacy lvm' ;;
+	push)
+		vm_prepare_push
+		set -- push-alone "$1" --add 'systemd systemd-networkd'
+		;;
 	plain-vtpm) set -- vtpm "$1" --omit "$vm_plain network-manager" --add network-legacy ;;
 	*) vm_fail "no image for the case dracut-$1" ;;
 	esac
@@ -151,6 +155,17 @@ vm_dracut_once()
 	*-lookup) vm_case=${vm_case%-lookup} ;; # another command line
 	esac
 	[ -e "$VM_WORK/initrd-dracut-$vm_case" ] || vm_dracut_named "$vm_case"
+}
+
+# An operator's key, and the configuration of a machine that knows him and no broker.
+vm_prepare_push()
+{
+	{
+		printf '[agent]\non-failure = poweroff\ndeadline = 60s\n'
+		"$VM_BUILD/cryptattest-kbs" push --make-key "$VM_WORK/operator.key"
+		printf 'window = 40s\n[volume root]\ndevice = UUID=%s\nsecret = push\n' "$VM_UUID_ROOT"
+		"$VM_BUILD/cryptattest" document "$VM_WORK/root.img" --name root --key-file "$VM_WORK/root.key" --pins
+	} >"$VM_WORK/push-alone.conf" || vm_fail "no operator"
 }
 
 # VM_WORK/systemd.img: a root with systemd, whose data volume is opened after switch-root by our units. The emulated processor that the initramfs
