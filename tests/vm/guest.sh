@@ -87,6 +87,7 @@ vm_dialog()
 #	VM_EARLY, VM_LATE	shell scripts for the guest: before any of our boot scripts, and once its root is mounted. They are disks of
 #			their own, so they change no measurement
 #	VM_PORT		the key broker's port on this machine. The guest's network ends there
+#	VM_SINK		a port of this machine that the guest finds at 10.0.2.101:443; none when empty
 #	VM_FORWARD	a port of this machine that leads to the guest's port 8444; none when empty
 #	VM_NET, VM_WIRE	which network, and what is wrong with its cable (tests/vm/net.sh)
 #	VM_DIALOG	what somebody at the console types: lines "PATTERN<tab>TEXT"; the text, and the enter key, once what has come since the

@@ -18,7 +18,8 @@ vm_network()
 	vm_net_in='' vm_net_helpers=''
 	vm_net_card="virtio-net-pci,romfile="
 	vm_net_user="user,id=world,net=10.0.2.0/24,host=10.0.2.9,restrict=on,guestfwd=tcp:$VM_NET_SERVER-cmd:$1/forward"
-	vm_net_user="$vm_net_user${VM_FORWARD:+,hostfwd=tcp:127.0.0.1:$VM_FORWARD-:8444}"
+	[ -z "${VM_SINK:-}" ] || vm_sink "$1"
+	vm_net_user="$vm_net_user${VM_SINK:+,guestfwd=tcp:10.0.2.101:443-cmd:$1/sink}${VM_FORWARD:+,hostfwd=tcp:127.0.0.1:$VM_FORWARD-:8444}"
 	case ${VM_NET:-ipv4} in
 	none)
 		vm_net_options=
@@ -78,6 +79,13 @@ vm_namespace()
 	kill \$!
 	exit \$status
 	END
+}
+
+# vm_sink DIR: what runs at each connection to the server for reports.
+vm_sink()
+{
+	printf '#!/bin/sh\nexec socat - TCP:127.0.0.1:%s\n' "$VM_SINK" >"$1/sink"
+	chmod +x "$1/sink"
 }
 
 vm_network_end()
