@@ -253,7 +253,7 @@ statement "a signer's key that is not there fails the build" fails 6.12
 statement "... and says so" says 'signer.pem'
 rm -f "$VM_ROOT/tmp/signer.pem" "$etc/policy.json"
 
-config "$agent$root[vtpm]\nsrk-name = 000b$(printf '%064d' 7)\n"
+config "$agent${root}[vtpm]\nsrk-name = 000b$(printf '%064d' 7)\n"
 statement "a TPM whose name is known is capped in a session" hook 6.12
 statement "... for which the image holds libtss2" has_library libtss2-esys.so.0
 
