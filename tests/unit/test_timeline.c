@@ -349,7 +349,7 @@ static void test_metrics(void **state)
 	size_t n = read_metrics(&st, &t, &next, s, 32);
 
 	(void)state;
-	assert_int_equal(n, 2 + 1 + 3 + 1 + 6 + 1);
+	assert_int_equal(n, 2 + 1 + 3 + 1 + 7 + 1);
 	assert_true(find(s, n, "cryptattest_unlock_seconds", "device")->number == 1.75);
 	assert_true(find(s, n, "cryptattest_unlock_seconds", "auth")->number == 0.001);
 	assert_string_equal(find(s, n, "cryptattest_unlock_source", "ro\"o\\t\n")->value[1], "kbs");
@@ -365,7 +365,7 @@ static void test_metrics(void **state)
 	for (int i = 0; i < 3; i++) {
 		st.cap_outcome = i == 0 ? NULL : i == 1 ? (char *)"unknown" : (char *)"kbs+vtpm";
 		n = read_metrics(&st, &t, NULL, s, 32);
-		assert_int_equal(n, 2 + 1 + 3 + 1 + 6 + 7);
+		assert_int_equal(n, 2 + 1 + 3 + 1 + 7 + 7);
 		assert_true(find(s, n, "cryptattest_cap", "unproven")->number == 1);
 		assert_true(find(s, n, "cryptattest_cap", "done")->number == 0);
 		assert_true(find(s, n, "cryptattest_cap_outcome", "missing")->number == (i == 0));
