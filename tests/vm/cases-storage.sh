@@ -287,6 +287,7 @@ case_garbled_root()
 case_dracut_systemd_garbled_root()
 {
 	title "$1" "dracut with systemd: the same" || return 0
+	VM_AROUND_S=120 # a mapping without a file system is waited for a minute beyond the deadline
 	ends_when_garbled initrd-dracut-systemd ip=dhcp rd.neednet=1 "rd.luks.name=$VM_UUID_ROOT=root" rd.retry=5
 }
 
