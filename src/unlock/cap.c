@@ -11,8 +11,17 @@
 #define LOCK_WAIT_MS 60000
 #define EVENT_MAX (64 * 1024)
 
-static int no_register(const struct unlock_env *env, struct cap *c, struct err **err)
+/* What was capped in this boot stays so, also where the host has hidden it since. NULL: nothing was. */
+static const char *capped_before(const struct state *st)
 {
+	return !st ? NULL : text_eq(st->cap, "done") ? "done" : text_eq(st->cap, "unproven") ? "unproven" : NULL;
+}
+
+static int no_register(const struct unlock_env *env, const struct state *st, struct cap *c, struct err **err)
+{
+	c->state = capped_before(st);
+	if (c->state)
+		return 0;
 	c->state = machine_tpm_proof_due(env->config) ? "absent" : "none";
 	if (env->config->cap != CAP_REQUIRED)
 		return 0;
@@ -60,9 +69,9 @@ static void note_event(const struct unlock_env *env, struct state *st, struct bu
 }
 
 /* Hidden by the host, or without its driver: it may come back, with a register that nobody has closed. */
-static void warn_absent(const struct unlock_env *env, const struct registers *r)
+static void warn_absent(const struct unlock_env *env, const struct state *st, const struct registers *r)
 {
-	if (!r->has_pcr && machine_tpm_proof_due(env->config))
+	if (!r->has_pcr && !capped_before(st) && machine_tpm_proof_due(env->config))
 		log_warning("cap: the configuration counts on a TPM, and none is there to be capped: should it show up later in this boot, what is sealed "
 			    "to it can be unsealed then; cap = required makes that an error");
 }
@@ -85,8 +94,8 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct state 
 	if (env->config->cap != CAP_OFF) {
 		if (registers_read(env, m, &c.registers, &unproven, err) < 0)
 			return -1;
-		warn_absent(env, &c.registers);
-		if (!registers_any(&c.registers) ? no_register(env, &c, err) < 0 : cap_event(v, n, &event, err) < 0)
+		warn_absent(env, st, &c.registers);
+		if (!registers_any(&c.registers) ? no_register(env, st, &c, err) < 0 : cap_event(v, n, &event, err) < 0)
 			return -1;
 	}
 	if (registers_any(&c.registers)) {

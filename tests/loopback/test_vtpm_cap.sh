@@ -21,6 +21,10 @@ check "and cap" eval '[ $code = 0 ] && grep -q "none: the TPM that the configura
 mv away root/dev/tpm-swtpm
 run hidden cap
 check "once it is there, cap closes it" eval '[ $code = 0 ] && ! zero sha256:15 && grep -q "\"cap\":\"done\"" $record'
+mv root/dev/tpm-swtpm away
+run hidden cap
+check "hidden again, what was capped stays so" eval '[ $code = 0 ] && ! grep -q "counts on" err out && grep -q "\"cap\":\"done\"" $record'
+mv away root/dev/tpm-swtpm
 boot
 mv root/dev/tpm-swtpm away
 config none kbs
@@ -165,6 +169,8 @@ boot
 run required unlock root
 check "cap = required with the right one" eval '[ $code = 0 ] && is_open kbs && ! zero sha256:15'
 mv root/dev/tpm-swtpm away
+rm -rf root/run
+mkdir root/run
 printf '[agent]\ncap = auto\n' >root/etc/empty.conf
 run empty cap
 check "cap without volumes and without a TPM" eval '[ $code = 0 ] && grep -q "\"cap\":\"none\"" $record'
@@ -254,6 +260,15 @@ boot
 run other unlock --all --boot
 check "nor where another TPM was told to cap: the right one may be open" \
 	eval '[ $code = 5 ] && [ "$(cat root/power)" = reboot ] && grep -q "there is no shell" err && grep -q "\"cap\":\"unproven\"" $record'
+rm root/power
+config counted kbs-or-vtpm
+sed -i 's/^\[agent\]/&\non-failure = shell/' root/etc/counted.conf
+boot
+mv root/dev/tpm-swtpm away
+run counted unlock --all --boot
+mv away root/dev/tpm-swtpm
+check "nor where one is hidden that the configuration counts on: it may come back" \
+	eval '[ $code = 8 ] && [ "$(cat root/power)" = reboot ] && grep -q "there is no shell" err && grep -q "\"cap\":\"absent\"" $record'
 deadline=30s
 config pin vtpm "" "pin = yes"
 sed -i 's/^\[agent\]/&\non-failure = continue/' root/etc/pin.conf

@@ -29,6 +29,7 @@ echo "$1" >>"$MACHINE/log"
 case $1 in
 config) printf '[agent]\nprofile = %s\non-failure = %s\n[vtpm]\n[volume root]\n' "$PROFILE" "$ON_FAILURE" ;;
 unlock) exit "${UNLOCK:-0}" ;;
+status) printf '{"version":1,"cap":"%s"}\n' "${RECORD-done}" ;;
 cap) exit "$CAP" ;;
 esac
 exit 0
@@ -46,7 +47,7 @@ done
 program sleep <<'EOF'
 exit 0
 EOF
-export MACHINE="$tmp" PROFILE ON_FAILURE CAP UNLOCK rootmnt NEWROOT
+export MACHINE="$tmp" PROFILE ON_FAILURE CAP UNLOCK RECORD rootmnt NEWROOT
 # runs SCRIPT CAP-STATUS PROFILE ON-FAILURE: sets ended to "returned" when what comes after the script is reached
 runs() {
 	CAP=$2 PROFILE=$3 ON_FAILURE=$4
@@ -101,6 +102,14 @@ for script in dracut/emergency.sh initramfs-tools/panic; do
 	check "$script: switched off" eval '[ $ended = stopped ] && logged poweroff'
 	runs $script 0 cvm shell
 	check "$script: one shell, which the owner asked for, and then the end" eval 'restarted && grep -q "starting a shell" "$tmp/out"'
+done
+for record in done none off; do
+	RECORD=$record runs initramfs-tools/panic 0 cvm shell
+	check "a shell where the cap is $record" grep -q "starting a shell" "$tmp/out"
+done
+for record in unproven absent failed pending ''; do
+	RECORD=$record runs initramfs-tools/panic 0 cvm shell
+	check "none where it is ${record:-not on record}" eval 'restarted && ! grep -q "starting a shell" "$tmp/out"'
 done
 # This machine's own root file system lies on no volume of the configuration.
 for script in dracut/pre-pivot.sh initramfs-tools/local-bottom; do

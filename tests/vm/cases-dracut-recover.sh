@@ -72,7 +72,7 @@ case_dracut_systemd_recover_cvm()
 	expect_console 'gives the host.s console a root shell'
 	expect_console 'prompt-on-console.*log in by ssh'
 	expect_console '^code: 0'
-	expect_no_console 'Passphrase for root'
+	expect_no_console '^Passphrase for root'
 	expect_recovered
 
 	recover_boot emergency initrd-dracut-systemd continue "$@"

@@ -90,7 +90,7 @@ case_dracut_plain_recover_cvm()
 	expect_console '^code: 2'
 	expect_console '^code: 0'
 	expect_console 'prompt-on-console.*log in by ssh'
-	expect_no_console 'Passphrase for root'
+	expect_no_console '^Passphrase for root'
 	expect_recovered
 
 	boot_into emergency

@@ -251,7 +251,7 @@ case_recover_shell_cvm()
 	launch
 	expect_console 'gives the host.s console a root shell'
 	expect_console 'prompt-on-console.*log in by ssh'
-	expect_no_console 'Passphrase for root'
+	expect_no_console '^Passphrase for root'
 	expect_root
 	expect_opened root recover
 }
