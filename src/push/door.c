@@ -124,10 +124,9 @@ static struct door_place *make_room(struct door *d)
 		if (goes_first(d, &d->places[i], victim))
 			victim = &d->places[i];
 	}
-	if (victim->state == PLACE_SHAKING) {
-		door_failed(d, &victim->who);
+	/* No failure of its own: neighbours who crowd it out must not get the operator's address barred as well. */
+	if (victim->state == PLACE_SHAKING)
 		say_ended(d, &victim->who, "push-rate", "it made room for another: too many connections at once");
-	}
 	empty(victim);
 	return victim;
 }

@@ -204,6 +204,20 @@ static void test_greedy(void **state)
 	assert_int_equal(still_there(), PUSH_PENDING);
 }
 
+/* Neighbours who crowd somebody out do not get his address barred: that was no failure of his. */
+static void test_crowded_out(void **state)
+{
+	for (unsigned int round = 0; round < PUSH_FAILURES; round++) {
+		int waiting = connect_from(1);
+
+		for (unsigned int i = 0; i < PUSH_PENDING; i++)
+			neighbour(2 + round * PUSH_PENDING + i);
+		assert_true(hung_up(waiting, 1000));
+		close(waiting);
+	}
+	operator_gets_through();
+}
+
 /* Addresses whose connections led to nothing lose their turn, whatever ended these. */
 static void test_those_who_were_in_the_way(void **state)
 {
@@ -323,7 +337,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_silent_neighbours), T(test_one_address), T(test_full), T(test_greedy), T(test_those_who_were_in_the_way), T(test_certificate_size), T(test_time), T(test_waiting_for_another),
+		T(test_silent_neighbours), T(test_one_address), T(test_full), T(test_greedy), T(test_crowded_out), T(test_those_who_were_in_the_way), T(test_certificate_size), T(test_time), T(test_waiting_for_another),
 	};
 
 	return cmocka_run_group_tests_name("push_door", tests, NULL, NULL);
