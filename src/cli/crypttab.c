@@ -127,6 +127,15 @@ static void check_opener_line(const char *file, unsigned int number, const struc
 			   file, number, l->name, KEY_KEYSCRIPT, KEY_SOCKET);
 }
 
+/* systemd reads the line and no keyscript= in it: it would ask on the console. */
+static void check_system_line(const char *file, unsigned int number, const struct line *l, struct buf *problems)
+{
+	buf_printf(problems,
+		   "%s:%u: \"%s\" is opened by cryptattest in the running system, but by this line systemd asks for a passphrase on the console, "
+		   "whatever keyscript= it has; to do: remove the line\n",
+		   file, number, l->name);
+}
+
 static void check_line(const char *file, unsigned int number, char *text, const struct config *config, struct buf *problems,
 		       bool *failed)
 {
@@ -138,7 +147,9 @@ static void check_line(const char *file, unsigned int number, char *text, const 
 	v = find_managed(config, &l);
 	if (!v)
 		return;
-	if (config->opener == OPENER_CRYPTTAB && v->phase == PHASE_INITRD)
+	if (v->phase == PHASE_SYSTEM)
+		check_system_line(file, number, &l, problems);
+	else if (config->opener == OPENER_CRYPTTAB)
 		check_opener_line(file, number, &l, problems, failed);
 	else
 		check_refusing_line(file, number, &l, problems, failed);

@@ -88,6 +88,9 @@ static int store(const struct option_def *d, const char *value, struct cli_opts 
 	case NUMBER:
 		if (text_u64(value, 0, 1 << 20, &n, err) < 0)
 			return err_wrap(err, "--%s", d->name);
+		/* -1: not given. Which of two keyslots is to be wiped is nothing to guess. */
+		if (*(int *)(void *)(base + d->offset) >= 0)
+			return err_set(err, ERR_CONFIG, "usage", "--%s is given twice", d->name);
 		*(int *)(void *)(base + d->offset) = (int)n;
 		return 0;
 	}

@@ -125,6 +125,8 @@ ends 2 "$agent" enroll root --source=other
 ends 2 "$agent" enroll --source=kbs
 ends 2 "$agent" wipe root
 ends 2 "$agent" wipe root --keyslot one
+ends 2 "$agent" wipe root --keyslot 7 --keyslot 1
+grep -q -e "--keyslot is given twice" err || echo "two keyslots: $(cat err)" >>problems
 ends 2 "$agent" config --check --show
 ends 2 "$agent" config --show --crypttab /dev/null
 ends 2 "$agent" evidence --format xml
