@@ -137,7 +137,7 @@ const struct keyword config_keywords[] = {
 	PUSH("operator", KW_LIST, operators, .allowed = "sha256//BASE64 of the SHA-256 of the operator's public key (SPKI), a key on the curve P-256",
 	     .doc = "Who may push a secret. cryptattest-kbs push --make-key prints the line."),
 	PUSH("window", KW_DURATION, window_ms, .def = "10m", .min = 1, .max = UINT64_MAX, .allowed = "a duration above 0 such as 10m",
-	     .doc = "How long an operator is waited for; deadline of [agent] ends it earlier. Volumes that only a broker opens leave this of the deadline to the operator, at most half of what remains."),
+	     .doc = "How long an operator is waited for; deadline of [agent] ends it earlier. Where other volumes of the same boot have a broker only, their tries end early enough that window remains for the operator, but not before half of the time left (with deadline = 0: after window)."),
 	PUSH("after", KW_DURATION, after_ms, .def = "2m", .min = 1, .max = UINT64_MAX, .allowed = "a duration above 0 such as 2m, shorter than deadline",
 	     .doc = "For volumes with push = yes: how long the broker is tried before it counts as unreachable."),
 

@@ -56,8 +56,10 @@ struct deadline deadline_before_push(const struct run *run)
 {
 	uint64_t left = deadline_left_ms(run->deadline), window = run->env->config->push.window_ms;
 
-	if (left == UINT64_MAX || !run->env->push || !count_waiting(run))
+	if (!run->env->push || !count_waiting(run))
 		return run->deadline;
+	if (left == UINT64_MAX) /* deadline = 0: as long as the operator gets, or he would never get his turn */
+		return deadline_in_ms(window);
 	left -= window < left / 2 ? window : left / 2;
 	return deadline_in_ms(left ? left : 1);
 }

@@ -17,12 +17,33 @@ static const char *capped_before(const struct state *st)
 	return !st ? NULL : text_eq(st->cap, "done") ? "done" : text_eq(st->cap, "unproven") ? "unproven" : NULL;
 }
 
+/* Hidden by the host, or without its driver: the TPM that the configuration counts on may come back, with a register that nobody has closed. */
+static bool is_hidden(const struct unlock_env *env, const struct state *st, const struct registers *r)
+{
+	return !r->has_pcr && !capped_before(st) && machine_tpm_proof_due(env->config);
+}
+
+static int hidden(const struct unlock_env *env, struct err **err)
+{
+	if (env->config->cap == CAP_REQUIRED) {
+		err_set(err, ERR_CAP, "cap-no-register", "cap = required, but the TPM that the configuration counts on is not there");
+		return err_hint(err, "set cap = auto to go on without it, and read \"What is not protected\" in cryptattest(8)");
+	}
+	log_warning("cap: the configuration counts on a TPM, and none is there to be capped: should it show up later in this boot, what is sealed "
+		    "to it can be unsealed then; cap = required makes that an error");
+	return 0;
+}
+
 static int no_register(const struct unlock_env *env, const struct state *st, struct cap *c, struct err **err)
 {
 	c->state = capped_before(st);
 	if (c->state)
 		return 0;
-	c->state = machine_tpm_proof_due(env->config) ? "absent" : "none";
+	if (is_hidden(env, st, &c->registers)) {
+		c->state = "absent";
+		return hidden(env, err);
+	}
+	c->state = "none";
 	if (env->config->cap != CAP_REQUIRED)
 		return 0;
 	err_set(err, ERR_CAP, "cap-no-register", "cap = required, but no run-time register is usable on this machine");
@@ -68,19 +89,13 @@ static void note_event(const struct unlock_env *env, struct state *st, struct bu
 		log_warning("status record: %s", err_message(e));
 }
 
-/* Hidden by the host, or without its driver: it may come back, with a register that nobody has closed. */
-static void warn_absent(const struct unlock_env *env, const struct state *st, const struct registers *r)
-{
-	if (!r->has_pcr && !capped_before(st) && machine_tpm_proof_due(env->config))
-		log_warning("cap: the configuration counts on a TPM, and none is there to be capped: should it show up later in this boot, what is sealed "
-			    "to it can be unsealed then; cap = required makes that an error");
-}
-
 static const char *closed_state(const struct unlock_env *env, const struct cap *c, const struct state *st, bool unproven)
 {
 	/* It was this boot's right TPM then, and its register has moved now. */
 	if (!c->now && st && text_eq(st->cap, "done"))
 		return "done";
+	if (is_hidden(env, st, &c->registers))
+		return "absent";
 	return unproven || (machine_tpm_proof_due(env->config) && !registers_known(&c->registers)) ? "unproven" : "done";
 }
 
@@ -94,7 +109,6 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct state 
 	if (env->config->cap != CAP_OFF) {
 		if (registers_read(env, m, &c.registers, &unproven, err) < 0)
 			return -1;
-		warn_absent(env, st, &c.registers);
 		if (!registers_any(&c.registers) ? no_register(env, st, &c, err) < 0 : cap_event(v, n, &event, err) < 0)
 			return -1;
 	}
@@ -110,6 +124,8 @@ int cap_close(const struct unlock_env *env, struct machine_tpm *m, struct state 
 		if (registers_extend(env, &c.registers, pcr, rtmr, event.data, event.len, err) < 0)
 			return -1;
 		c.state = closed_state(env, &c, st, unproven);
+		if (text_eq(c.state, "absent") && hidden(env, err) < 0)
+			return -1;
 	}
 	/* What could be done was; it is not what is required. */
 	if (unproven && env->config->cap == CAP_REQUIRED)

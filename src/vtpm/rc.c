@@ -117,7 +117,7 @@ const struct tpm_rc_meaning *tpm_rc_meaning(uint32_t rc, bool auth)
 		return is_auth(tpm_rc_base(rc)) && (!auth || blamed_session(rc) > 1) ? &hmac_meaning : find(tpm_rc_base(rc));
 	if (rc == TPM_RC_NO_ANSWER)
 		return &silent_meaning;
-	if (rc == TPM_RC_NO_LIBRARY)
+	if (rc == TPM_RC_NO_LIBRARY && tss2_missing()) /* a TPM can say this, too */
 		return &absent_meaning;
 	if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
 		return &dead_meaning; /* ESYS takes no command after an answer that it could not verify */

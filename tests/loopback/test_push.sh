@@ -4,7 +4,7 @@
 # and change nothing.
 . "$TOP_SRCDIR/tests/loopback/server.sh"
 peer=$bin/pushpeer
-plan 79
+plan 81
 
 # config WINDOW LINE...: the agent's, for the operator's key; lines go to [volume root]
 config() {
@@ -259,6 +259,11 @@ starts unlock --all --config /two
 check "half of the deadline is an operator's, though another volume waits for the broker" eval '[ "$(sed -n "s/.*root: waiting \([0-9]*\) s.*/\1/p" err)" -ge 6 ] && push 0'
 check "exit 0, for that one is not required" ended 0
 check "and stays closed" mapped root
+lock /conf
+sed -e 's/^deadline.*/deadline = 0/' -e 's/^window.*/window = 6s/' root/two >root/never
+starts unlock --all --config /never
+check "nor for ever, without a deadline" push 0
+check "exit 0" ended 0
 lock /conf
 # As a run that a broker refused leaves it.
 printf '{"version":1,"boot_id":"%s","result":"failed","exit":4,"cap":"none","volumes":[{"name":"root","uuid":"%s","device":"/root.img","dm_uuid":"","phase":"initrd","state":"refused","source":null,"vk_id":"","header_id":"","sealed":null,"reason":{"id":"kbs-policy-deny","class":"refused","message":"no","hint":""}}]}' \

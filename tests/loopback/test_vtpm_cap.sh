@@ -209,6 +209,15 @@ if [ -e "$measurements/rtmr3:sha384" ]; then
 	run rtmr cap
 	check "which are on record" grep -q "\"cap_event\":\"cryptattest:cap:v1..root $uuid $vk_id..\",\"cap_outcome\":\"kbs\"" $record
 	check "and no more of them" eval '[ $code = 0 ] && grep -q "in place already" err && [ "$(rtmr 3)" = "$before" ]'
+	# The TPM of this machine is hidden, and its volumes are sealed to it: that another register was capped closes nothing of that.
+	rm -rf root/run root/mapper
+	mkdir root/run root/mapper
+	config both kbs-or-vtpm
+	run both cap
+	check "a hidden TPM is absent, whatever RTMR there is" eval '[ $code = 0 ] && grep -q "counts on a TPM" err && grep -q "\"cap\":\"absent\"" $record'
+	sed -i 's/^deadline/cap = required\n&/' root/etc/both.conf
+	run both cap
+	check "cap = required: an error" eval '[ $code = 12 ] && grep -qF "[cap-no-register]" err && ! grep -q "warning: cap" err'
 	config rtmr2 kbs "cap-rtmr = 2"
 	run rtmr2 cap
 	check "cap-rtmr = 2" eval '[ $code = 0 ] && [ "$(rtmr 2)" != "$zeros" ] && [ "$(rtmr 3)" = "$before" ]'
