@@ -11,4 +11,6 @@ if [ -x "$ca_agent" ]; then
 	ca_mounted=${ca_mounted#* }
 	ca_demand_ours "${ca_mounted%% *}"
 	ca_cap
+	# Nobody is to be given a passphrase of the initramfs's volumes any more, nor is the socket's file to be found by the running system.
+	[ ! -S /run/cryptattest/key.sock ] || systemctl --quiet stop cryptattest-key.socket
 fi
