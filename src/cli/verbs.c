@@ -148,14 +148,16 @@ const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
+#define HELP_COLUMN 45
+
 void cli_help(FILE *out)
 {
 	fprintf(out, "cryptattest unlocks the encrypted disks of confidential virtual machines.\n\n");
 	for (const struct verb *const *v = verbs; *v; v++) {
-		char left[48];
+		int n = fprintf(out, "  %s %s", (*v)->name, (*v)->args);
 
-		snprintf(left, sizeof(left), "%s %s", (*v)->name, (*v)->args);
-		fprintf(out, "  %-42s %s\n", left, (*v)->summary);
+		/* A form that is longer than the column has its summary on the next line. */
+		fprintf(out, "%s%*s%s\n", n < HELP_COLUMN ? "" : "\n", n < HELP_COLUMN ? HELP_COLUMN - n : HELP_COLUMN, "", (*v)->summary);
 	}
 	fprintf(out, "\n`cryptattest help COMMAND` explains one. A first look at a machine:\n\n"
 		     "  cryptattest config --check         is the configuration sound?\n"
