@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/crypttab.h"
+#include "keysrc/keysrc.h"
 #include "state/state.h"
 #include "unlock/exitcode.h"
 #include "unlock/metrics.h"
@@ -196,6 +197,18 @@ static int check_json(size_t volumes, const struct buf *problems, struct err *er
 	return cli_put_json(root) == EXIT_OK ? code : EXIT_INTERNAL;
 }
 
+/* Sound for `unlock` by hand, but no boot opens it. */
+static void warn_prompt(const struct config_volume *v)
+{
+	_cleanup_err_ struct err *why = NULL;
+
+	if (v->mode == MODE_MANUAL || v->phase != PHASE_INITRD || !text_eq(v->source_name, "prompt"))
+		return;
+	keysrc_refuse_at_boot(&why);
+	log_warning("%s:%u: [volume %s] secret = prompt: no boot opens it: %s [%s]; to do: %s", v->file, v->line, v->name, err_message(why),
+		    err_id(why), err_hint_text(why));
+}
+
 static int check(struct cli *cli)
 {
 	_cleanup_buf_ struct buf problems = BUF_INIT(CRYPTTAB_MAX);
@@ -205,8 +218,8 @@ static int check(struct cli *cli)
 
 	if (cli_need_config(cli, &err) == 0 && cli->opts.crypttab)
 		check_crypttab(cli, &problems, &err);
-	for (struct config_volume **v = cli->config ? cli->config->volumes : NULL; v && *v; v++)
-		n++;
+	for (struct config_volume **v = cli->config ? cli->config->volumes : NULL; v && *v; v++, n++)
+		warn_prompt(*v);
 	if (cli->opts.json)
 		code = check_json(n, &problems, err);
 	else if (problems.len)

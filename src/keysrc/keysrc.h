@@ -27,7 +27,7 @@ struct kbs_session *keysrc_kbs_session(struct key_source *src); /* NULL when it 
 int keysrc_file_new(int root_fd, struct key_source **ret, struct err **err);
 /* The terminal, echo off. Refuses when stdin is not a terminal. */
 int keysrc_prompt_new(struct key_source **ret, struct err **err);
-/* One line from the terminal with echo off, after "PROMPT: ". ERR_CONFIG "prompt" without a terminal, and as keysrc_refuse_console(). */
+/* One line from the terminal with echo off, after "PROMPT: ". ERR_CONFIG "prompt" without a terminal or a line, and as keysrc_refuse_console(). */
 int keysrc_ask(const char *prompt, struct secret **ret, struct err **err);
 /*
  * D5: on a confidential VM nothing is typed on a console, which the host reads; a pseudo terminal (ssh) is none. Until it is said that this
@@ -36,6 +36,8 @@ int keysrc_ask(const char *prompt, struct secret **ret, struct err **err);
 void keysrc_trust_console(bool trusted);
 /* For who would rather know before other work. ERR_CONFIG "prompt-on-console". 0 where there is no terminal to ask on. */
 int keysrc_refuse_console(const char *what, struct err **err);
+/* Of a boot nothing is asked at all, on whatever terminal. -1; ERR_CONFIG "prompt-at-boot". */
+int keysrc_refuse_at_boot(struct err **err);
 void keysrc_free(struct key_source *src);
 /* Passphrase on stdin or from a key file, for `recover` and `document`: stdin loses one final newline, files lose nothing. */
 int keysrc_read_passphrase(const char *key_file, const char *what, struct secret **ret, struct err **err);

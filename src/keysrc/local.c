@@ -125,7 +125,7 @@ static int read_line(int tty, struct secret *s, struct err **err)
 
 	while (rc == 0) {
 		if (came || read(tty, &c, 1) != 1)
-			rc = err_set(err, ERR_TIMEOUT, "prompt", "input ended before a passphrase was given");
+			rc = err_set(err, ERR_CONFIG, "prompt", "input ended before a passphrase was given");
 		else if (c == '\n')
 			break;
 		else
@@ -164,6 +164,12 @@ int keysrc_refuse_console(const char *what, struct err **err)
 		what);
 	return err_hint(err, "log in by ssh, or give it in a file (--key-file, --pin-file) or by a pipe, from a channel that you trust; recover takes --push as well; a "
 			     "physical machine has profile = bare-metal");
+}
+
+int keysrc_refuse_at_boot(struct err **err)
+{
+	err_set(err, ERR_CONFIG, "prompt-at-boot", "a passphrase typed at boot would be typed on the host's console");
+	return err_hint(err, "use a key broker, or `mode = manual` and `cryptattest recover`");
 }
 
 /* One line from the terminal with echo off; the terminal is restored on every path, signals included. */
@@ -229,8 +235,11 @@ int keysrc_read_passphrase(const char *key_file, const char *what, struct secret
 
 	if (key_file && !text_eq(key_file, "-"))
 		return read_key_file(AT_FDCWD, key_file, ret, err);
-	if (isatty(STDIN_FILENO))
-		return ask_passphrase(what, ret, err);
+	if (isatty(STDIN_FILENO)) {
+		if (ask_passphrase(what, ret, err) == 0)
+			return 0;
+		return !key_file && err && text_eq(err_id(*err), "prompt") ? err_hint(err, "type it, or name a file: --key-file") : -1;
+	}
 	if (secret_read_fd(STDIN_FILENO, PASSPHRASE_MAX, &s, err) < 0)
 		return err_wrap(err, "passphrase on standard input");
 	len = secret_len(s);

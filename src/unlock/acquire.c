@@ -295,9 +295,7 @@ static void acquire_local(struct run *run, const char *name)
 	int rc;
 
 	if (prompt && run->opt->boot) {
-		/* D5: the console belongs to the host. */
-		err_set(&err, ERR_CONFIG, "prompt-at-boot", "a passphrase typed at boot would be typed on the host's console");
-		err_hint(&err, "use a key broker, or `mode = manual` and `cryptattest recover`");
+		keysrc_refuse_at_boot(&err);
 		end_for_all(run, name, "secret", 0, UNTIL_DEADLINE, err);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/fileio.h"
 #include "base/text.h"
+#include "keysrc/keysrc.h"
 #include "tee/tee.h"
 #include "unlock/header_policy.h"
 #include "unlock/preflight.h"
@@ -182,6 +183,7 @@ static void check_sources(struct next *n, const struct config_volume *v)
 	const bool either = v->mode == MODE_KBS_OR_VTPM;
 	const struct next_way *broker = config_mode_uses_kbs(v->mode) ? broker_of(n, v) : NULL;
 	struct next_way sealed = { 0 };
+	struct err *err = NULL;
 	bool outage;
 
 	if (config_mode_uses_vtpm(v->mode))
@@ -195,6 +197,9 @@ static void check_sources(struct next *n, const struct config_volume *v)
 				   "not proved: that the broker's policy accepts the next boot's measurement, and that the initramfs reaches the broker as this system does");
 	} else if (text_eq(v->source_name, "push")) {
 		add_operator(n, v);
+	} else if (text_eq(v->source_name, "prompt")) {
+		keysrc_refuse_at_boot(&err);
+		add_error(n, "source", v, err);
 	} else if (config_mode_uses_kbs(v->mode)) {
 		doctor_add(n->d, "source", v->name, DOCTOR_SKIP, NULL, "not proved: %s is not looked at", v->secret ? v->secret : "its secret");
 	}
