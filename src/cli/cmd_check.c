@@ -164,7 +164,9 @@ static int make_document(struct cli *cli, struct secret_document *doc, struct er
 		return -1;
 	rc = cli_read_passphrase(cli, cli->opts.args[0], &pass, err);
 	if (rc == 0)
-		rc = luks_document_make(&dev, &policy, cli->opts.name, pass, keyslot, doc, err);
+		rc = luks_document_make(&dev, &policy, cli->opts.name, pass, keyslot, doc, err) < 0 ?
+			     err_wrap(err, "%s: %s", cli->opts.name, cli->opts.args[0]) :
+			     0;
 	device_close(&dev);
 	return rc;
 }

@@ -169,13 +169,23 @@ static void explain_identity(struct plan *p, const struct config_volume *v)
 {
 	if (v->vk_id)
 		plan_add(p, "identity", true, "vk-id pinned in the configuration", "");
+	else if (v->mode == MODE_MANUAL || text_eq(v->source_name, "prompt"))
+		plan_add(p, "identity", true, "nothing but the passphrase says which volume this is",
+			 "pin vk-id (cryptattest document --pins)");
+	else if (v->form == CONF_FORM_RAW && text_eq(v->source_name, "file"))
+		plan_add(p, "identity", true, "nothing but the key file says which volume this is",
+			 "use a secret document, or pin vk-id (cryptattest document --pins)");
 	else if (v->form == CONF_FORM_RAW)
 		plan_add(p, "identity", true, "nothing pins this volume: whoever can answer as the key broker can swap the disk",
 		    "use a secret document, or pin vk-id (cryptattest document --pins)");
 	else if (v->mode == MODE_VTPM)
 		plan_add(p, "identity", true, "the volume is the one that the sealed secret names", "");
 	else
-		plan_add(p, "identity", true, "pinned by the secret document, if the broker holds one", "");
+		plan_add(p, "identity", true,
+			 text_eq(v->source_name, "file") ? "pinned by the secret document, if the key file is one" :
+			 text_eq(v->source_name, "push") ? "pinned by the secret document, which the operator signs" :
+							   "pinned by the secret document, if the broker holds one",
+			 "");
 }
 
 static int print_json(const struct config_volume *v, const struct plan *p, bool usable)

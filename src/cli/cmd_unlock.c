@@ -133,7 +133,7 @@ static const char *cap_words(const char *state, bool now)
 	return text_eq(state, "off")  ? "off by configuration" :
 	       text_eq(state, "unproven") && now ? "done, but nothing shows that the TPM which was told is this machine's" :
 	       text_eq(state, "unproven") ? "was in place already, but nothing shows that the TPM which answers is this machine's" :
-	       text_eq(state, "absent") ? "none: the TPM that the configuration counts on is not there" :
+	       text_eq(state, "absent") ? "absent: the TPM that the configuration counts on is not there" :
 	       text_eq(state, "none") ? "none: this machine has no run-time register that could be capped" :
 	       now		      ? "done: no sealed secret can be unsealed until the next boot" :
 					"was in place already";

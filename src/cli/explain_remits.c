@@ -175,6 +175,12 @@ static void say_identity(struct remits *r)
 		buf_printf(b, "the volume is the one of vk-id (%s:%u)", r->v->file, r->v->line);
 	else if (r->v->form == CONF_FORM_RAW)
 		buf_puts(b, "nothing says which volume this is: a swapped disk would be taken");
+	else if (r->v->mode == MODE_MANUAL || text_eq(r->v->source_name, "prompt"))
+		buf_puts(b, "nothing but the passphrase says which volume this is");
+	else if (text_eq(r->v->source_name, "file"))
+		buf_puts(b, "the volume is the one of the secret document, if the key file is one");
+	else if (text_eq(r->v->source_name, "push"))
+		buf_puts(b, "the volume is the one of the document that the operator signs");
 	else if (config_mode_uses_kbs(r->v->mode))
 		buf_puts(b, "the volume is the one of the broker's secret document, if it holds one");
 	else

@@ -39,7 +39,8 @@ static const struct verb v_recover = {
 static const struct verb v_cap = { "cap", "", "close the door behind the boot phase (idempotent)",
 				   "Extends PCR 15 (cap-pcr) in all banks of the TPM, and RTMR 3 (cap-rtmr) where a TDX kernel offers it: until the next\n"
 				   "boot nothing that was sealed can be unsealed. unlock does the same before it makes a volume public; the boot scripts\n"
-				   "call this at their ends. Without such a register the record says \"none\", and `cap = required` ends with exit code 12.\n"
+				   "call this at their ends. Without such a register the record says \"none\", or \"absent\" where\n"
+				   "the configuration counts on a TPM, and `cap = required` ends with exit code 12.\n"
 				   "A configuration with a mistake keeps nothing open: the registers that it can mean are extended, and the exit code is 2.",
 				   OPT_CONFIG, 0, 0, false, false, cmd_cap };
 static const struct verb v_check = {

@@ -161,8 +161,8 @@ static int load_named(const struct loader *l, const struct config_section *s, co
 
 	if (file_read(base, rel, CA_FILE_MAX, ERR_CONFIG, ret, ret_len, &why) == 0)
 		return 0;
-	return config_fail(s, key, 0, err, "%s = %.200s: cannot be read: %s", key, path,
-			   err_errno(why) ? strerror(err_errno(why)) : err_message(why));
+	config_fail(s, key, 0, err, "%s = %.200s: cannot be read: %s", key, path, err_errno(why) ? strerror(err_errno(why)) : err_message(why));
+	return err_hint(err, "put the file there, or name one that is");
 }
 
 static int load_pem(const struct loader *l, const struct config_section *s, const char *key, const char *path, const char *begin,

@@ -53,7 +53,7 @@ int cmd_verify(int n, char **args)
 	if (options_parse(defs, n, args, 0, 0, NULL, &help, &e) < 0)
 		return verb_fail(e);
 	if (help) {
-		options_help(stdout, "verify --tee snp|tdx --evidence FILE [OPTIONS]", help_text, defs);
+		options_help(stdout, "verify --evidence FILE [--tee snp|tdx] [OPTIONS]", help_text, defs);
 		return EXIT_DONE;
 	}
 	o.find = statedir_find_certs;

@@ -42,11 +42,17 @@ bool store_name_of_file(const char *file, char *out, size_t cap)
 static int file_of_name(const char *name, char *out, size_t cap, struct err **err)
 {
 	struct resource_uri uri;
+	_cleanup_err_ struct err *e = NULL;
 
-	if (resource_uri_parse(name, &uri, err) < 0)
-		return -1;
-	if (strcmp(uri.plugin, "resource") != 0)
-		return err_set(err, ERR_CONFIG, "resource", "%s: only the plugin \"resource\" keeps secrets here", name);
+	/* The parser's hint is for the client, who may also ask a broker that has other plugins. */
+	if (resource_uri_parse(name, &uri, &e) < 0) {
+		err_set(err, ERR_CONFIG, "resource-uri", "%s", err_message(e));
+		return err_hint(err, "write REPOSITORY/TYPE/TAG");
+	}
+	if (strcmp(uri.plugin, "resource") != 0) {
+		err_set(err, ERR_CONFIG, "resource", "%s: only the plugin \"resource\" keeps secrets here", name);
+		return err_hint(err, "write REPOSITORY/TYPE/TAG");
+	}
 	if (strlen(uri.path) >= cap)
 		return err_set(err, ERR_CONFIG, "resource", "%s: too long", name);
 	strcpy(out, uri.path);

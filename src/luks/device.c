@@ -74,6 +74,12 @@ const char *device_below(int root_fd, const char *path)
 	return *path ? path : ".";
 }
 
+static int not_a_disk(const char *path, bool allow_file, struct err **err)
+{
+	err_set(err, ERR_DEVICE, "device-unreadable", "%s is not a block device%s", path, allow_file ? " or file" : "");
+	return err_hint(err, allow_file ? "name the partition or an image of it" : "name the partition that holds the LUKS2 header");
+}
+
 int device_open(int root_fd, const char *path, bool allow_file, struct luks_device *ret, struct err **err)
 {
 	_cleanup_close_ int fd = -1;
@@ -91,7 +97,7 @@ int device_open(int root_fd, const char *path, bool allow_file, struct luks_devi
 	if (fstat(fd, &st) < 0)
 		return err_set_errno(err, ERR_DEVICE, "device-unreadable", errno, "cannot examine %s", path);
 	if (!S_ISBLK(st.st_mode) && !(allow_file && S_ISREG(st.st_mode)))
-		return err_set(err, ERR_DEVICE, "device-unreadable", "%s is not a block device%s", path, allow_file ? " or file" : "");
+		return not_a_disk(path, allow_file, err);
 	if (get_size(fd, &st, &d.size) < 0 || canonical_path(fd, d.path, sizeof(d.path)) < 0)
 		return err_set_errno(err, ERR_DEVICE, "device-unreadable", errno, "cannot examine %s", path);
 	d.block = S_ISBLK(st.st_mode);

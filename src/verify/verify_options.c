@@ -267,6 +267,15 @@ static int ask_policy(const struct verify_options *o, const struct policy *p, st
 	return r < 0 ? -1 : 0;
 }
 
+/* The verdict says what to fetch; this, where to put it. */
+static void say_where(const struct verdict *v, struct buf *note)
+{
+	if (strcmp(v->reason_id, "vek-missing") == 0)
+		buf_puts(note, "to do: name the certificate's file by --vek, and those of its chain by --ca\n");
+	else if (strcmp(v->reason_id, "chain-missing") == 0)
+		buf_puts(note, "to do: name the file with the chain's certificates by --ca\n");
+}
+
 static int finish(const struct verdict *v, const struct evidence *ev, char **ret_json, int *ret_exit, struct err **err)
 {
 	if (verdict_json(v, ev, ret_json, err) < 0)
@@ -327,5 +336,7 @@ int verify_options_run(const struct verify_options *o, char **ret_json, int *ret
 	}
 	if (v.verified && policy && ask_policy(o, policy, &v, note, err) < 0)
 		return -1;
+	if (!v.verified)
+		say_where(&v, note);
 	return finish(&v, &ev, ret_json, ret_exit, err);
 }

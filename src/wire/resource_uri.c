@@ -11,7 +11,7 @@ static const char *const plugins[] = { "resource", "provisioner", NULL };
 static int bad_uri(struct err **err, const char *text, const char *why)
 {
 	err_set(err, ERR_CONFIG, "resource-uri", "resource name \"%.300s\": %s", text, why);
-	return err_hint(err, "write REPOSITORY/TYPE/TAG, kbs:///REPOSITORY/TYPE/TAG or kbs+provisioner:///PATH");
+	return err_hint(err, "write REPOSITORY/TYPE/TAG, kbs:///REPOSITORY/TYPE/TAG or kbs+provisioner:///REPOSITORY/TYPE/TAG");
 }
 
 /* Sets *path to what follows the third slash; a name without a scheme is a path already. */

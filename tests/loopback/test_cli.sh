@@ -236,7 +236,16 @@ for kind in empty random directory passphrase; do
 	ends $code_of_header "$agent" document bad/$kind --name root --key-file bad/passphrase
 done
 ends 7 "$agent" check /dev/null
+ends 2 "$agent" wipe root --keyslot 1 --keyslot 0 --config /etc/good.conf
+grep -q 'keyslot is given twice' err || echo "two keyslots: the last one is taken" >>problems
 ends 7 "$agent" document /dev/null --name root --key-file bad/passphrase
+printf '[volume root]\ndevice = /dev/disk\nsecret = prompt\n' >root/etc/prompt.conf
+run "$agent" config --check --config /etc/prompt.conf
+[ $code = 0 ] && grep -q 'warning: .*prompt-at-boot' err || echo "config --check does not say that no boot asks" >>problems
+run "$agent" next-boot --config /etc/prompt.conf
+grep -q '^fail *source *root: a passphrase typed at boot' out || echo "next-boot takes a prompt" >>problems
+run "$agent" explain root --config /etc/prompt.conf
+grep -q 'identity .*nothing but the passphrase' out || echo "explain speaks of a broker" >>problems
 ends 7 "$agent" check ./missing
 ends 2 "$agent" check missing
 ends 7 "$agent" unlock root --config /etc/good.conf
@@ -272,6 +281,7 @@ if command -v cryptsetup >/dev/null; then
 	ends 0 "$agent" check good.img
 	ends 0 "$agent" document good.img --name root --key-file bad/passphrase --pins
 	ends 6 "$agent" document good.img --name root --key-file bad/random
+	grep -q "root: good.img: .*badkey" err || echo "document does not say which volume" >>problems
 	ends 9 "$agent" document good.img --name root --key-file bad/empty
 	ends 9 "$agent" document good.img --name root --key-file bad/passphrase --keyslot 7
 	ends 9 "$agent" document good.img --name root --key-file /dev/null

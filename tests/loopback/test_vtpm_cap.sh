@@ -17,7 +17,7 @@ check "status says so" eval 'grep -q ", cap: absent$" out && grep -q "^cap: the 
 "$agent" status --metrics >out 2>err
 check "and status --metrics" eval 'grep -qx "cryptattest_cap{state=\"absent\"} 1" out && grep -qx "cryptattest_cap{state=\"none\"} 0" out'
 run hidden cap
-check "and cap" eval '[ $code = 0 ] && grep -q "none: the TPM that the configuration counts on is not there" err out'
+check "and cap" eval '[ $code = 0 ] && grep -q "absent: the TPM that the configuration counts on is not there" err out'
 mv away root/dev/tpm-swtpm
 run hidden cap
 check "once it is there, cap closes it" eval '[ $code = 0 ] && ! zero sha256:15 && grep -q "\"cap\":\"done\"" $record'
