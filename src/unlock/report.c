@@ -29,16 +29,19 @@ static const char *state_word(const struct job *job)
 	return err_class(job->err) == ERR_REFUSED ? "refused" : text_eq(err_id(job->err), "device-absent") ? "absent" : "failed";
 }
 
-static int set_reason(struct state_volume *sv, const struct job *job, struct err **err)
+static int set_reason_of(struct state_volume *sv, const struct err *e, struct err **err)
 {
-	const struct err *e = job->stage == JOB_FAILED ? job->err : job->fallback;
-
 	if (state_set(&sv->reason_id, e ? err_id(e) : NULL, err) < 0 ||
 	    state_set(&sv->reason_class, e ? err_class_name(err_class(e)) : NULL, err) < 0 ||
 	    state_set(&sv->reason_message, e ? err_message(e) : NULL, err) < 0 ||
 	    state_set(&sv->reason_hint, e ? err_hint_text(e) : NULL, err) < 0)
 		return -1;
 	return 0;
+}
+
+static int set_reason(struct state_volume *sv, const struct job *job, struct err **err)
+{
+	return set_reason_of(sv, job->stage == JOB_FAILED ? job->err : job->fallback, err);
 }
 
 /* A failed second look at a volume that we opened earlier in this boot does not make its mapping somebody else's. */
@@ -62,12 +65,31 @@ static bool keeps_reason(const struct state_volume *sv, const struct job *job)
 	       (text_eq(sv->reason_class, err_class_name(ERR_UNREACHABLE)) || text_eq(sv->reason_class, err_class_name(ERR_NOEVIDENCE)));
 }
 
+/* A run that ended before it came to this volume: why. What an earlier run of this boot decided stays. */
+static int record_untouched(struct run *run, const struct job *job, struct err **err)
+{
+	const struct err *e = run->err;
+	struct state_volume *sv = state_volume_get(run->state, job->conf->name, false);
+
+	if (!e || err_class(e) == ERR_NOTHING || (sv && !text_eq(sv->state, "absent") && !text_eq(sv->state, "failed")))
+		return 0;
+	sv = state_volume_get(run->state, job->conf->name, true);
+	if (!sv)
+		return err_nomem(err);
+	if (state_set(&sv->state, "failed", err) < 0 ||
+	    state_set(&sv->phase, job->conf->phase == PHASE_INITRD ? "initrd" : "system", err) < 0)
+		return -1;
+	return set_reason_of(sv, e, err);
+}
+
 static int record_job(struct run *run, const struct job *job, struct err **err)
 {
 	struct state_volume *sv;
 
+	if (job->stage == JOB_NEW || job->stage == JOB_AUDITED)
+		return record_untouched(run, job, err);
 	/* Nothing decided, or nothing that is ours to take back: an earlier run's entry stays. */
-	if (job->stage == JOB_NEW || job->stage == JOB_AUDITED || job->stage == JOB_PREPARED || job->stage == JOB_HANDED_OUT)
+	if (job->stage == JOB_PREPARED || job->stage == JOB_HANDED_OUT)
 		return 0;
 	sv = state_volume_get(run->state, job->conf->name, true);
 	if (!sv)
