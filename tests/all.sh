@@ -127,7 +127,7 @@ layer_sanitizers()
 # live in namespaces of their own, end in the middle of a thread on purpose, cut the power at every write, search
 # their own memory, or try hundreds of calls of OpenSSL and a software TPM (the sanitizers run those).
 VALGRIND_NOT="test_assumptions test_luks_power_cut test_vtpm_memory test_ear_token test_guard test_jwk test_keypair test_luks_binary"
-VALGRIND_NOT="$VALGRIND_NOT test_luks_device test_net_namespace test_tee test_tee_testpki test_tee_worker test_verify_flips test_vtpm_signed test_vtpm_wire"
+VALGRIND_NOT="$VALGRIND_NOT test_luks_device test_net_namespace test_tee test_tee_testpki test_tee_worker test_verify_flips test_vtpm_origin test_vtpm_signed test_vtpm_wire"
 
 # One program: its line, and what it said when that was not good.
 valgrind_one='
@@ -142,7 +142,7 @@ valgrind_one='
 layer_valgrind()
 {
 	# The longest first, or all wait for it in the end.
-	for program in "$OUT"/build/tests/unit/test_vtpm_origin "$OUT"/build/tests/unit/test_*; do
+	for program in "$OUT"/build/tests/unit/test_cap_tpm "$OUT"/build/tests/unit/test_*; do
 		[ -e "$program" ] || continue
 		case " $VALGRIND_NOT " in
 		*" ${program##*/} "*) continue ;;
