@@ -245,7 +245,7 @@ static int wanted(struct push_conn *c, int rc, short *ret_events, struct err **e
 
 static int go_on(struct push_conn *c, int rc, struct deadline d, struct err **err)
 {
-	short events;
+	short events = 0;
 
 	return wanted(c, rc, &events, err) < 0 ? -1 : wait_for(c, events, d, err);
 }
