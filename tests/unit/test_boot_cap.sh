@@ -103,7 +103,7 @@ for script in dracut/emergency.sh initramfs-tools/panic; do
 	runs $script 0 cvm shell
 	check "$script: one shell, which the owner asked for, and then the end" eval 'restarted && grep -q "starting a shell" "$tmp/out"'
 done
-for record in done none off; do
+for record in 'done' none off; do
 	RECORD=$record runs initramfs-tools/panic 0 cvm shell
 	check "a shell where the cap is $record" grep -q "starting a shell" "$tmp/out"
 done
